@@ -1,0 +1,81 @@
+#include "tests/unit/test.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+
+static void the_digest_is_that_of_fips_180(void **state)
+{
+    char text[SOFA_SHA256_TEXT], million[1000];
+
+    (void)state;
+    sofa_sha256("", 0, text);
+    assert_string_equal(text, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    sofa_sha256("abc", 3, text);
+    assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sofa_sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, text);
+    assert_string_equal(text, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    memset(million, 'a', sizeof million);
+    sofa_sha256(million, sizeof million, text);
+    assert_string_equal(text, "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+}
+
+static void an_atomic_write_replaces_the_whole_file(void **state)
+{
+    char directory[] = "/tmp/sofa-test-XXXXXX", path[64], *data;
+    size_t size;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/file", directory);
+    assert_int_equal(sofa_file_write_atomic(path, "a long first text", 17, NULL), SOFA_OK);
+    assert_int_equal(sofa_file_write_atomic(path, "second", 6, NULL), SOFA_OK);
+    assert_int_equal(sofa_file_read(path, 100, &data, &size, NULL), SOFA_OK);
+    assert_int_equal(size, 6);
+    assert_string_equal(data, "second");
+    free(data);
+    assert_int_equal(sofa_file_read(path, 5, &data, &size, NULL), SOFA_E_INPUT);
+    unlink(path);
+    rmdir(directory);
+    assert_int_equal(sofa_file_write_atomic(path, "x", 1, NULL), SOFA_E_IO);
+}
+
+static void paths_are_taken_apart_and_joined(void **state)
+{
+    static const struct {
+        const char *file, *name, *joined;
+    } cases[] = {
+        {"a/b.yaml", "../c", "a/../c"}, {"b.yaml", "c", "c"}, {"/b.yaml", "c", "/c"}, {"a/b.yaml", "/c", "/c"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = sofa_path_relative_to_file(cases[i].file, cases[i].name);
+
+        assert_string_equal(path, cases[i].joined);
+        free(path);
+    }
+}
+
+static void a_folder_is_no_file_and_an_absent_file_is_bad_input(void **state)
+{
+    struct sofa_map map;
+    struct sofa_err err = SOFA_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(sofa_map_open("/tmp", &map, &err), SOFA_E_INPUT);
+    assert_int_equal(sofa_map_open("/nonexistent/x", &map, &err), SOFA_E_INPUT);
+    assert_string_equal(err.file, "/nonexistent/x");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_digest_is_that_of_fips_180),
+        cmocka_unit_test(an_atomic_write_replaces_the_whole_file),
+        cmocka_unit_test(paths_are_taken_apart_and_joined),
+        cmocka_unit_test(a_folder_is_no_file_and_an_absent_file_is_bad_input),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
