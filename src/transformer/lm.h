@@ -1,0 +1,52 @@
+/*
+ * A language model from a checkpoint folder, run with dense or SOFA attention.
+ */
+#ifndef SOFA_TRANSFORMER_LM_H
+#define SOFA_TRANSFORMER_LM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attention/attention.h"
+#include "base/err.h"
+
+struct sofa_lm;
+
+struct sofa_lm_shape {
+    size_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, context;
+    bool causal;
+};
+
+/* Opens `directory`/config.json and its weights.  SOFA_E_INPUT names file and tensor. */
+enum sofa_code sofa_lm_open(const char *directory, struct sofa_lm **lm, struct sofa_err *err);
+void sofa_lm_free(struct sofa_lm *lm);
+const struct sofa_lm_shape *sofa_lm_shape(const struct sofa_lm *lm);
+
+/* A text as token ids; for a byte-level model its bytes. */
+struct sofa_text;
+enum sofa_code sofa_text_open(const struct sofa_lm *lm, const char *file, struct sofa_text **text, struct sofa_err *err);
+void sofa_text_free(struct sofa_text *text);
+size_t sofa_text_tokens(const struct sofa_text *text);
+
+/* Window w takes tokens [w*window, (w+1)*window] and predicts `window` of them from the ones before. */
+struct sofa_lm_run {
+    size_t window, windows;
+    const struct sofa_attention_params *layer; /* [layers], or NULL for dense attention */
+    enum sofa_stats_level level;
+    const struct sofa_attention_kernel *kernel;
+    const atomic_bool *cancel;            /* looked at between heads; NULL = never */
+    struct sofa_attention_stats *stats;   /* [layers][heads], means over windows; NULL with level NONE */
+};
+struct sofa_lm_loss {
+    double nats_per_token, bits_per_byte; /* bits_per_byte NAN where a token isn't a byte */
+    double perplexity;
+};
+
+/* SOFA_E_INPUT where the text is too short for the windows or the window passes the context;
+ * SOFA_E_INTERRUPTED when cancelled.  Safe to call from several threads on one lm: everything it
+ * writes is the run's or in `arena`. */
+enum sofa_code sofa_lm_evaluate(const struct sofa_lm *lm, const struct sofa_text *text, const struct sofa_lm_run *run,
+                                struct sofa_lm_loss *loss, struct sofa_arena *arena, struct sofa_err *err);
+
+#endif
