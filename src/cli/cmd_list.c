@@ -1,0 +1,186 @@
+/* sofa-dse list: what the program knows. */
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "config/node.h"
+
+struct row {
+    const char *name, *unit, *description;
+};
+
+struct listing {
+    struct sofa_arena arena; /* texts and rows */
+    struct row *rows;
+    size_t count, room;
+};
+
+static enum sofa_code add_row(struct listing *l, const char *name, const char *unit, const char *description,
+                              struct sofa_err *err)
+{
+    struct row row = {sofa_arena_strdup(&l->arena, name), sofa_arena_strdup(&l->arena, unit),
+                      sofa_arena_strdup(&l->arena, description)};
+
+    if (l->count == l->room) {
+        size_t room = l->room ? 2 * l->room : 32;
+        struct row *rows = realloc(l->rows, room * sizeof *rows);
+
+        if (!rows)
+            return sofa_fail_nomem(err, "the list");
+        l->rows = rows;
+        l->room = room;
+    }
+    if (!row.name || !row.unit || !row.description)
+        return sofa_fail_nomem(err, "the list");
+    l->rows[l->count++] = row;
+    return SOFA_OK;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
+}
+
+/* One row from DIRECTORY/NAME.yaml: its name and what its `description` says. */
+static enum sofa_code add_file(struct listing *l, const char *directory, const char *file, struct sofa_err *err)
+{
+    char *path = sofa_path_join(directory, file), *name = sofa_format("%.*s", (int)strlen(file) - 5, file);
+    struct sofa_document *document = NULL;
+    const struct sofa_node *description;
+    enum sofa_code rc = SOFA_OK;
+
+    if (!path || !name) {
+        rc = sofa_fail_nomem(err, file);
+        goto out;
+    }
+    SOFA_TRY(sofa_document_read(path, &document, err));
+    description = sofa_node_get(sofa_document_root(document), "description");
+    rc = add_row(l, name, "", description ? description->text : "", err);
+out:
+    sofa_document_free(document);
+    free(name);
+    free(path);
+    return rc;
+}
+
+static enum sofa_code add_folder(struct listing *l, const char *folder, struct sofa_err *err)
+{
+    char *path = sofa_data_file(folder);
+    DIR *directory = path ? opendir(path) : NULL;
+    enum sofa_code rc = SOFA_OK;
+    struct dirent *entry;
+
+    if (!directory) {
+        free(path);
+        return sofa_fail(err, SOFA_E_IO, "the folder '%s' of the program's data was not found", folder);
+    }
+    while (rc == SOFA_OK && (entry = readdir(directory))) {
+        size_t n = strlen(entry->d_name);
+
+        if (n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0)
+            rc = add_file(l, path, entry->d_name, err);
+    }
+    closedir(directory);
+    free(path);
+    if (l->count)
+        qsort(l->rows, l->count, sizeof *l->rows, compare_rows);
+    return rc;
+}
+
+static enum sofa_code list_hardware(struct listing *l, struct sofa_err *err)
+{
+    return add_folder(l, "models/hardware", err);
+}
+
+static enum sofa_code list_workloads(struct listing *l, struct sofa_err *err)
+{
+    return add_folder(l, "models/workloads", err);
+}
+
+static const struct {
+    const char *name;
+    enum sofa_code (*fill)(struct listing *l, struct sofa_err *err);
+} kinds[] = {
+    {"workloads", list_workloads},
+    {"hardware", list_hardware},
+};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
+static enum sofa_code print_json(const struct listing *l, struct sofa_err *err)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; list && i < l->count; i++) {
+        cJSON *row = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(row, "name", l->rows[i].name);
+        cJSON_AddStringToObject(row, "unit", l->rows[i].unit);
+        cJSON_AddStringToObject(row, "description", l->rows[i].description);
+        cJSON_AddItemToArray(list, row);
+    }
+    return sofa_json_print(list, err);
+}
+
+static enum sofa_code print_rows(const struct listing *l, struct sofa_err *err)
+{
+    for (size_t i = 0; i < l->count; i++)
+        printf("%-24s %-8s %s\n", l->rows[i].name, *l->rows[i].unit ? l->rows[i].unit : "-", l->rows[i].description);
+    return sofa_output_finish(err);
+}
+
+static enum sofa_code find_kind(const char *name, size_t *index, struct sofa_err *err)
+{
+    const char *names[N_KINDS], *near;
+
+    for (*index = 0; *index < N_KINDS; ++*index) {
+        names[*index] = kinds[*index].name;
+        if (strcmp(name, kinds[*index].name) == 0)
+            return SOFA_OK;
+    }
+    near = sofa_nearest(name, names, N_KINDS);
+    sofa_fail(err, SOFA_E_USAGE, "list: '%s' is not known; expected one of ", name);
+    for (size_t i = 0; i < N_KINDS; i++)
+        sofa_err_append(err, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        sofa_err_append(err, "; did you mean '%s'?", near);
+    return SOFA_E_USAGE;
+}
+
+struct list_options {
+    bool json;
+};
+static const struct sofa_option options[] = {
+    {.name = "json", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct list_options, json), .help = "as JSON"},
+};
+
+static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
+{
+    struct list_options o = {false};
+    struct listing l = {SOFA_ARENA_INIT, NULL, 0, 0};
+    enum sofa_code rc;
+    int operands;
+    bool done;
+    size_t kind;
+
+    SOFA_TRY(sofa_options_read(&sofa_cmd_list, argc, argv, &o, &operands, &done, err));
+    if (done)
+        goto out;
+    SOFA_TRY(find_kind(argv[1], &kind, err));
+    SOFA_TRY(kinds[kind].fill(&l, err));
+    rc = o.json ? print_json(&l, err) : print_rows(&l, err);
+out:
+    free(l.rows);
+    sofa_arena_release(&l.arena);
+    return rc;
+}
+
+const struct sofa_command sofa_cmd_list = {
+    "list", "list algorithms|metrics|parameters|workloads|hardware [--json]",
+    "lists what the program knows, one a line, with units and a description", options, 1, 1, 1, run,
+};
