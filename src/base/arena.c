@@ -74,6 +74,25 @@ char *sofa_arena_strdup(struct sofa_arena *arena, const char *text)
     return p ? memcpy(p, text, n) : NULL;
 }
 
+struct sofa_arena_mark sofa_arena_mark(const struct sofa_arena *arena)
+{
+    struct sofa_arena_block *block = arena->current;
+
+    return (struct sofa_arena_mark){block, block ? block->used : 0};
+}
+
+void sofa_arena_rewind(struct sofa_arena *arena, struct sofa_arena_mark mark)
+{
+    if (!mark.block) {
+        sofa_arena_reset(arena);
+        return;
+    }
+    mark.block->used = mark.used;
+    for (struct sofa_arena_block *b = mark.block->next; b; b = b->next)
+        b->used = 0;
+    arena->current = mark.block;
+}
+
 void sofa_arena_reset(struct sofa_arena *arena)
 {
     for (struct sofa_arena_block *b = arena->first; b; b = b->next)

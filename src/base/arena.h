@@ -25,6 +25,15 @@ void *sofa_arena_alloc(struct sofa_arena *arena, size_t count, size_t size);
 void *sofa_arena_zalloc(struct sofa_arena *arena, size_t count, size_t size);
 char *sofa_arena_strdup(struct sofa_arena *arena, const char *text);
 
+/* A place in the arena: `_rewind` forgets what was allocated since `_mark` and keeps the memory, so
+ * that a loop of calls with scratch of their own needs the room of one. */
+struct sofa_arena_mark {
+    struct sofa_arena_block *block; /* NULL: the arena was empty */
+    size_t used;
+};
+struct sofa_arena_mark sofa_arena_mark(const struct sofa_arena *arena);
+void sofa_arena_rewind(struct sofa_arena *arena, struct sofa_arena_mark mark);
+
 /* Forgets all allocations, keeps the memory. */
 void sofa_arena_reset(struct sofa_arena *arena);
 /* Gives the memory back; the arena may be used again. */

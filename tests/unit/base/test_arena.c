@@ -44,11 +44,34 @@ static void a_size_that_overflows_is_refused(void **state)
     sofa_arena_release(&arena);
 }
 
+static void rewinding_gives_back_what_came_after_the_mark(void **state)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_arena_mark empty = sofa_arena_mark(&arena), mark;
+    char *kept = sofa_arena_alloc(&arena, 100, 1);
+    void *scratch;
+
+    (void)state;
+    memset(kept, 7, 100);
+    mark = sofa_arena_mark(&arena);
+    scratch = sofa_arena_alloc(&arena, 3 << 20, 1);
+    for (int i = 0; i < 100; i++) {
+        sofa_arena_rewind(&arena, mark);
+        assert_ptr_equal(sofa_arena_alloc(&arena, 3 << 20, 1), scratch);
+        memset(scratch, i, 3 << 20);
+    }
+    assert_int_equal(kept[99], 7);
+    sofa_arena_rewind(&arena, empty);
+    assert_ptr_equal(sofa_arena_alloc(&arena, 100, 1), kept);
+    sofa_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_are_aligned_and_apart),
         cmocka_unit_test(a_reset_arena_gives_the_same_memory_again),
+        cmocka_unit_test(rewinding_gives_back_what_came_after_the_mark),
         cmocka_unit_test(a_size_that_overflows_is_refused),
     };
 
