@@ -108,7 +108,7 @@ enum sofa_code sofa_attention_predict_keys(const struct sofa_attention_kernel *k
 
 /* What a run may leave for a closer look; any pointer may be NULL. */
 struct sofa_attention_trace {
-    int64_t *scores;    /* [S][S] A^, 0 where not visible, as the golden files have it */
+    int64_t *scores;    /* [S][S] A^ of all pairs, visible or not, as the golden files have it */
     uint8_t *selection; /* [S][S] 1 where selected */
 };
 

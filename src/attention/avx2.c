@@ -1,0 +1,9 @@
+/* AVX2 with FMA. */
+#include "attention/kernel_tmpl.h"
+
+static bool runs_here(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const struct sofa_attention_kernel sofa_attention_avx2 = TMPL_RECORD("avx2", runs_here);

@@ -1,0 +1,76 @@
+/*
+ * The hot loops of the kernel as a record of functions, one record per instruction set.
+ *
+ * kernel_tmpl.h writes each loop once in plain C with a fixed order and explicit fused operations;
+ * portable.c, avx2.c and avx512.c compile it with their flags and may put hand-written loops in its
+ * place.  Whatever a loop returns has the same bits in all of them.
+ */
+#ifndef SOFA_ATTENTION_KERNEL_H
+#define SOFA_ATTENTION_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attention/attention.h"
+
+#define SOFA_LANES 16 /* partial sums of a dot product: rows of q, k and v are padded to this */
+#define SOFA_PANEL 64 /* columns worked on together: rows of scores are padded to this */
+
+static inline size_t sofa_padded(size_t n, size_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+/* What the formal stage reads: integers of formal_bits, held as floats. */
+struct sofa_formal {
+    size_t dp;                /* padded head width */
+    const float *q, *k, *v;   /* [S][dp], the padding 0 */
+    float logit_scale;        /* s_q s_k / sqrt(d) */
+    double value_scale;       /* s_v */
+};
+
+struct sofa_attention_kernel {
+    const char *name;
+    bool (*runs_here)(void);
+
+    /* acc [rows][d] = x [rows][h] pw [h][d], exact: |x| <= 127, |pw| <= 128, h <= SOFA_HIDDEN_MAX. */
+    void (*predict)(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc);
+
+    /* out [rows][stride] = a [rows][d] b [d][stride], the first n columns (rounded up to a panel), each
+     * element summed in the order of d, product and sum rounded apart. */
+    void (*scores)(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out);
+
+    /* out [d] = p [n] v [n][stride], in the order of n, product and sum rounded apart. */
+    void (*weigh)(const double *p, const double *v, size_t n, size_t d, size_t stride, double *out);
+
+    /* x[i] = exp((x[i] - most) scale), 0 far below; the sum in the order of i. */
+    double (*exp_sum)(double *x, size_t n, double most, double scale);
+
+    double (*max)(const double *x, size_t n);
+    size_t (*count)(const double *x, size_t n, double least); /* of x >= least */
+    /* base + i for each x[i] >= above and the first `ties` with x[i] >= equal; returns how many. */
+    size_t (*emit)(const double *x, size_t n, double above, double equal, size_t ties, uint32_t base,
+                   uint32_t *keys);
+
+    /* One row of the formal stage: q and out one row, score [n rounded up to SOFA_LANES] left with the
+     * integer scores q.k of the selected keys, weight the same with exp. */
+    void (*formal)(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n,
+                   float *score, float *weight, float *sum_v, size_t d, float *out);
+
+    /* Dense attention of rows [first, last) in float; score holds one row of S (rounded up to LANES). */
+    void (*dense)(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
+                  const float *kt, size_t stride, float *score, float *sum_v, float *out);
+};
+
+#define SOFA_HIDDEN_MAX 131072 /* 127 * 128 * this stays below 2^31 */
+
+extern const struct sofa_attention_kernel sofa_attention_portable;
+#ifdef SOFA_HAVE_AVX2
+extern const struct sofa_attention_kernel sofa_attention_avx2;
+#endif
+#ifdef SOFA_HAVE_AVX512
+extern const struct sofa_attention_kernel sofa_attention_avx512;
+#endif
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * The hot loops in plain C, compiled once per instruction set (kernel.h says what each does).
+ *
+ * No loop leaves an order of operations to the compiler: floating-point sums run over fixed lanes,
+ * fused operations are written as fmaf(), and nothing is contracted (-ffp-contract=off).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "attention/kernel.h"
+
+static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc)
+{
+    memset(acc, 0, rows * d * sizeof *acc);
+    for (size_t i = 0; i < rows; i++) {
+        int32_t *restrict a = acc + i * d;
+
+        for (size_t u = 0; u < h; u++) {
+            const int16_t *restrict w = pw + u * d;
+            int16_t f = x[i * h + u];
+
+            for (size_t j = 0; f && j < d; j++)
+                a[j] += (int32_t)f * w[j];
+        }
+    }
+}
+
+/* R rows of one panel. */
+#define SCORE_PANEL(R)                                                                              \
+    do {                                                                                            \
+        double acc[R][SOFA_PANEL] = {{0}};                                                          \
+        for (size_t c = 0; c < d; c++) {                                                            \
+            const double *restrict bc = b + c * stride + j0;                                        \
+            for (size_t r = 0; r < (R); r++) {                                                      \
+                double f = a[(i + r) * d + c];                                                      \
+                for (size_t j = 0; j < SOFA_PANEL; j++)                                             \
+                    acc[r][j] += f * bc[j];                                                         \
+            }                                                                                       \
+        }                                                                                           \
+        for (size_t r = 0; r < (R); r++)                                                            \
+            memcpy(out + (i + r) * stride + j0, acc[r], sizeof acc[r]);                             \
+    } while (0)
+
+static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out)
+{
+    for (size_t j0 = 0; j0 < n; j0 += SOFA_PANEL) {
+        size_t i = 0;
+
+        for (; i + 4 <= rows; i += 4)
+            SCORE_PANEL(4);
+        for (; i < rows; i++)
+            SCORE_PANEL(1);
+    }
+}
+
+static void tmpl_weigh(const double *p, const double *v, size_t n, size_t d, size_t stride, double *restrict out)
+{
+    memset(out, 0, d * sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < d; j++)
+            out[j] += p[i] * v[i * stride + j];
+}
+
+/* e^x for x <= 0, 0 below -700: x = n ln 2 + r, Taylor to r^13 (remainder below 5e-18 for |r| <= ln 2 / 2). */
+static inline double exp64(double x)
+{
+    static const double c[] = {1. / 6227020800, 1. / 479001600, 1. / 39916800, 1. / 3628800, 1. / 362880,
+                               1. / 40320, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 0.5, 1, 1};
+    double t = (x < -700 ? -700 : x) * 0x1.71547652b82fep0 + 0x1.8p52;
+    double n = t - 0x1.8p52, r, y = c[0];
+    uint64_t bits;
+
+    r = (x < -700 ? -700 : x) - n * 0x1.62e42feep-1;
+    r = r - n * 0x1.a39ef35793c76p-33;
+    for (size_t k = 1; k < sizeof c / sizeof *c; k++)
+        y = y * r + c[k];
+    memcpy(&bits, &t, sizeof bits);
+    bits = (bits + 1023) << 52;
+    memcpy(&t, &bits, sizeof t);
+    return x < -700 ? 0 : y * t;
+}
+
+static double tmpl_exp_sum(double *x, size_t n, double most, double scale)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = exp64((x[i] - most) * scale);
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+static double tmpl_max(const double *x, size_t n)
+{
+    double m[SOFA_LANES], most = x[0];
+    size_t i = 0;
+
+    for (size_t l = 0; l < SOFA_LANES; l++)
+        m[l] = most;
+    for (; i + SOFA_LANES <= n; i += SOFA_LANES)
+        for (size_t l = 0; l < SOFA_LANES; l++)
+            m[l] = x[i + l] > m[l] ? x[i + l] : m[l];
+    for (; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    for (size_t l = 0; l < SOFA_LANES; l++)
+        most = m[l] > most ? m[l] : most;
+    return most;
+}
+
+static size_t tmpl_count(const double *x, size_t n, double least)
+{
+    int64_t c = 0;
+
+    for (size_t i = 0; i < n; i++)
+        c += x[i] >= least;
+    return (size_t)c;
+}
+
+static size_t tmpl_emit(const double *x, size_t n, double above, double equal, size_t ties, uint32_t base,
+                        uint32_t *keys)
+{
+    size_t k = 0;
+
+    if (!ties) {
+        for (size_t i = 0; i < n; i++) {
+            keys[k] = base + (uint32_t)i;
+            k += x[i] >= above;
+        }
+        return k;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool tie = x[i] >= equal && x[i] < above && ties;
+
+        keys[k] = base + (uint32_t)i;
+        k += tie || x[i] >= above;
+        ties -= tie;
+    }
+    return k;
+}
+
+/* e^x for x <= 0, exactly 0 below -87 so that no denormal appears.  Reduction and coefficients are
+ * those of expf in Cephes (Moshier, netlib.org/cephes/single). */
+static inline float exp32(float x)
+{
+    float z = x < -87.0f ? -87.0f : x;
+    float t = fmaf(z, 0x1.715476p0f, 0x1.8p23f);
+    float n = t - 0x1.8p23f, r, y;
+    uint32_t bits;
+
+    r = fmaf(n, -0.693359375f, z);
+    r = fmaf(n, 2.12194440e-4f, r);
+    y = fmaf(r, 1.9875691500e-4f, 1.3981999507e-3f);
+    y = fmaf(r, y, 8.3334519073e-3f);
+    y = fmaf(r, y, 4.1665795894e-2f);
+    y = fmaf(r, y, 1.6666665459e-1f);
+    y = fmaf(r, y, 5.0000001201e-1f);
+    y = fmaf(r * r, y, r) + 1.0f;
+    memcpy(&bits, &t, sizeof bits);
+    bits = (bits + 127) << 23;
+    memcpy(&t, &bits, sizeof t);
+    return x < -87.0f ? 0.0f : y * t;
+}
+
+/* The 16 partial sums as a tree: l with l + 8, then + 4, + 2, + 1. */
+static inline float sum_lanes(float a[SOFA_LANES])
+{
+    for (size_t half = SOFA_LANES / 2; half; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            a[l] += a[l + half];
+    return a[0];
+}
+
+static inline float max_row(const float *x, size_t n)
+{
+    float m[SOFA_LANES], most = x[0];
+    size_t i = 0;
+
+    for (size_t l = 0; l < SOFA_LANES; l++)
+        m[l] = most;
+    for (; i + SOFA_LANES <= n; i += SOFA_LANES)
+        for (size_t l = 0; l < SOFA_LANES; l++)
+            m[l] = x[i + l] > m[l] ? x[i + l] : m[l];
+    for (; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    for (size_t l = 0; l < SOFA_LANES; l++)
+        most = m[l] > most ? m[l] : most;
+    return most;
+}
+
+/* weight = exp((score - max) scale); both are padded to whole lanes, the padding of weight becomes 0. */
+static inline float softmax(float *score, float *weight, size_t n, float scale)
+{
+    float acc[SOFA_LANES] = {0}, most = max_row(score, n);
+    size_t padded = sofa_padded(n, SOFA_LANES);
+
+    for (size_t i = n; i < padded; i++)
+        score[i] = -INFINITY;
+    for (size_t i = 0; i < padded; i += SOFA_LANES)
+        for (size_t l = 0; l < SOFA_LANES; l++) {
+            float w = exp32((score[i + l] - most) * scale);
+
+            weight[i + l] = w;
+            acc[l] += w;
+        }
+    return sum_lanes(acc);
+}
+
+static void tmpl_formal(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n,
+                        float *score, float *weight, float *restrict sum_v, size_t d, float *out)
+{
+    size_t dp = formal->dp;
+    double scale;
+
+    for (size_t t = 0; t < n; t++) {
+        const float *k = formal->k + keys[t] * dp;
+        float acc[SOFA_LANES] = {0};
+
+        for (size_t c = 0; c < dp; c += SOFA_LANES)
+            for (size_t l = 0; l < SOFA_LANES; l++)
+                acc[l] = fmaf(q[c + l], k[c + l], acc[l]);
+        score[t] = sum_lanes(acc);
+    }
+    scale = formal->value_scale / softmax(score, weight, n, formal->logit_scale);
+    memset(sum_v, 0, dp * sizeof *sum_v);
+    for (size_t t = 0; t < n; t++) {
+        const float *restrict v = formal->v + keys[t] * dp;
+        float w = weight[t];
+
+        for (size_t c = 0; c < dp; c++)
+            sum_v[c] = fmaf(w, v[c], sum_v[c]);
+    }
+    for (size_t c = 0; c < d; c++)
+        out[c] = (float)(sum_v[c] * scale);
+}
+
+static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
+                       const float *kt, size_t stride, float *score, float *restrict sum_v, float *out)
+{
+    for (size_t i = first; i < last; i++) {
+        size_t n = causal ? i + 1 : s, dp = formal->dp;
+        const float *q = formal->q + i * dp;
+        double scale;
+
+        for (size_t j0 = 0; j0 < n; j0 += SOFA_PANEL) {
+            float acc[SOFA_PANEL] = {0};
+
+            for (size_t c = 0; c < d; c++) {
+                const float *restrict k = kt + c * stride + j0;
+
+                for (size_t j = 0; j < SOFA_PANEL; j++)
+                    acc[j] = fmaf(q[c], k[j], acc[j]);
+            }
+            memcpy(score + j0, acc, sizeof acc);
+        }
+        scale = formal->value_scale / softmax(score, score, n, formal->logit_scale);
+        memset(sum_v, 0, dp * sizeof *sum_v);
+        for (size_t j = 0; j < n; j++)
+            for (size_t c = 0; c < dp; c++)
+                sum_v[c] = fmaf(score[j], formal->v[j * dp + c], sum_v[c]);
+        for (size_t c = 0; c < d; c++)
+            out[i * d + c] = (float)(sum_v[c] * scale);
+    }
+}
+
+#define TMPL_RECORD(NAME, RUNS)                                                                     \
+    {.name = NAME, .runs_here = RUNS, .predict = tmpl_predict, .scores = tmpl_scores,               \
+     .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum, .max = tmpl_max, .count = tmpl_count,            \
+     .emit = tmpl_emit, .formal = tmpl_formal, .dense = tmpl_dense}

@@ -1,0 +1,229 @@
+#include "attention/stats.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static double norm(const float *x, size_t n)
+{
+    double sum = 0;
+
+    for (size_t c = 0; c < n; c++)
+        sum += (double)x[c] * x[c];
+    return sqrt(sum);
+}
+
+static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const float *k, const float *v,
+                                 struct sofa_arena *arena, struct sofa_err *err)
+{
+    size_t s = t->s, d = t->d;
+    double *qd = sofa_arena_alloc(arena, s * d, sizeof *qd), *vd = sofa_arena_alloc(arena, s * d, sizeof *vd);
+    double *kt = sofa_arena_zalloc(arena, d * t->stride, sizeof *kt);
+
+    t->exact = sofa_arena_alloc(arena, t->stride, sizeof *t->exact);
+    t->row = sofa_arena_alloc(arena, d, sizeof *t->row);
+    t->top = sofa_arena_alloc(arena, s + 1, sizeof *t->top);
+    t->chosen = sofa_arena_zalloc(arena, s, 1);
+    if (!qd || !vd || !kt || !t->exact || !t->row || !t->top || !t->chosen)
+        return sofa_fail_nomem(err, "statistics");
+    for (size_t i = 0; i < s; i++)
+        for (size_t c = 0; c < d; c++) {
+            qd[i * d + c] = q[i * d + c];
+            vd[i * d + c] = v[i * d + c];
+            kt[c * t->stride + i] = k[i * d + c];
+        }
+    t->q = qd;
+    t->v = vd;
+    t->kt = kt;
+    return SOFA_OK;
+}
+
+enum sofa_code sofa_tally_init(struct sofa_tally *t, enum sofa_stats_level level, const float *q, const float *k,
+                               const float *v, struct sofa_arena *arena, struct sofa_err *err)
+{
+    t->stamp = sofa_arena_alloc(arena, t->s, sizeof *t->stamp);
+    t->in_block = sofa_arena_alloc(arena, t->s, 1);
+    t->in_head = sofa_arena_zalloc(arena, t->s, 1);
+    t->last_rows = t->s < SOFA_LAST_ROWS ? t->s : SOFA_LAST_ROWS;
+    t->last_keys = sofa_arena_alloc(arena, t->last_rows * t->s, sizeof *t->last_keys);
+    if (!t->stamp || !t->in_block || !t->in_head || !t->last_keys)
+        return sofa_fail_nomem(err, "statistics");
+    for (size_t i = 0; i < t->s; i++) {
+        double n = norm(t->formal->k + i * t->formal->dp, t->formal->dp);
+
+        t->largest_key_norm = n > t->largest_key_norm ? n : t->largest_key_norm;
+    }
+    return level == SOFA_STATS_ALL ? init_exact(t, q, k, v, arena, err) : SOFA_OK;
+}
+
+/* q.k of the quantised integers, exact in double. */
+static double exact_score(const struct sofa_formal *f, size_t row, uint32_t key)
+{
+    const float *q = f->q + row * f->dp, *k = f->k + key * f->dp;
+    double sum = 0;
+
+    for (size_t c = 0; c < f->dp; c++)
+        sum += (double)q[c] * k[c];
+    return sum;
+}
+
+/* Whether a key of the tile, keys [n], has a larger formal score than `first`.  float scores decide
+ * where they are further apart than their rounding, integers elsewhere. */
+static bool mispredicted(const struct sofa_tally *t, size_t row, const uint32_t *keys, const float *scores, size_t n,
+                         uint32_t first, double rounding)
+{
+    double predicted = 0;
+    size_t near = 0;
+
+    for (size_t i = 0; i < n; i++)
+        predicted = keys[i] == first ? scores[i] : predicted;
+    for (size_t i = 0; i < n; i++) {
+        if (scores[i] > predicted + rounding)
+            return true;
+        near += scores[i] >= predicted - rounding;
+    }
+    if (near < 2)
+        return false;
+    predicted = exact_score(t->formal, row, first);
+    for (size_t i = 0; i < n; i++)
+        if (exact_score(t->formal, row, keys[i]) > predicted)
+            return true;
+    return false;
+}
+
+static void tally_firsts(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const uint32_t *first,
+                         const float *scores)
+{
+    /* each lane adds dp/LANES products, the tree four times; both sides of the comparison may be off */
+    double steps = (double)t->formal->dp / SOFA_LANES + 5;
+    double rounding = 2 * steps * FLT_EPSILON * norm(t->formal->q + row * t->formal->dp, t->formal->dp);
+    size_t from = 0;
+
+    rounding *= t->largest_key_norm;
+    for (size_t tile = 0; tile < t->tiling->tiles; tile++) {
+        size_t end = (tile + 1) * t->tiling->keys, to = from;
+
+        while (to < n && keys[to] < end)
+            to++;
+        if (to > from) {
+            t->firsts++;
+            t->mispredicted += mispredicted(t, row, keys + from, scores + from, to - from, first[tile], rounding);
+        }
+        from = to;
+    }
+}
+
+/* How many of keys [n] are among the n largest of x [visible]. */
+static size_t common_with_top(struct sofa_tally *t, const double *x, size_t visible, bool integral, size_t n)
+{
+    size_t feasible, common = 0, got;
+
+    got = sofa_select(t->kernel, x, visible, n, -INFINITY, integral, 0, t->top, &feasible);
+    for (size_t i = 0; i < got; i++)
+        common += t->chosen[t->top[i]];
+    return common;
+}
+
+static void tally_exact(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const double *predicted,
+                        const float *out)
+{
+    size_t visible = sofa_visible(t->tiling, row), d = t->d;
+    double sum, on_selected = 0;
+
+    for (size_t i = 0; i < n; i++)
+        t->chosen[keys[i]] = 1;
+    t->overlap_sort += (double)common_with_top(t, predicted, visible, true, n);
+    t->kernel->scores(t->q + row * d, t->kt, 1, d, t->stride, visible, t->exact);
+    t->overlap += (double)common_with_top(t, t->exact, visible, false, n);
+    sum = t->kernel->exp_sum(t->exact, visible, t->kernel->max(t->exact, visible), 1 / sqrt((double)d));
+    for (size_t i = 0; i < n; i++) {
+        on_selected += t->exact[keys[i]];
+        t->chosen[keys[i]] = 0;
+    }
+    t->mass += on_selected / sum;
+    t->kernel->weigh(t->exact, t->v, visible, d, d, t->row);
+    for (size_t c = 0; c < d; c++) {
+        double dense = t->row[c] / sum, e = out[c] - dense;
+
+        t->difference += e * e;
+        t->norm += dense * dense;
+    }
+}
+
+void sofa_tally_row(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const uint32_t *first,
+                    const float *formal_scores, const double *predicted, const float *out)
+{
+    t->selected += n;
+    t->visible += sofa_visible(t->tiling, row);
+    tally_firsts(t, row, keys, n, first, formal_scores);
+    if (row + t->last_rows >= t->s) {
+        size_t i = row + t->last_rows - t->s;
+
+        memcpy(t->last_keys + t->last_start[i], keys, n * sizeof *keys);
+        t->last_start[i + 1] = t->last_start[i] + n;
+    }
+    if (t->q)
+        tally_exact(t, row, keys, n, predicted, out);
+}
+
+enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct sofa_block *block,
+                                struct sofa_arena *arena, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    size_t in_union = 0, loads;
+
+    memset(t->in_block, 0, t->s);
+    for (size_t i = 0; i < block->start[block->rows]; i++)
+        t->in_block[block->keys[i]] = 1;
+    for (size_t j = 0; j < t->s; j++) {
+        in_union += t->in_block[j];
+        t->in_head[j] |= t->in_block[j];
+    }
+    t->blocks++;
+    t->union_keys += in_union;
+    t->union_share += (double)in_union / (double)sofa_visible(t->tiling, row + block->rows - 1);
+    t->naive += sofa_naive_loads(block, t->s, t->params->keys_per_phase, t->stamp);
+    SOFA_TRY(sofa_rass_loads(block, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
+    t->rass += loads;
+out:
+    return rc;
+}
+
+static double share(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
+enum sofa_code sofa_tally_finish(struct sofa_tally *t, struct sofa_attention_stats *stats, struct sofa_arena *arena,
+                                 struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    struct sofa_block last = {t->last_rows, t->last_start, t->last_keys};
+    double blocks = (double)t->blocks, in_head = 0;
+    size_t loads;
+
+    for (size_t j = 0; j < t->s; j++)
+        in_head += t->in_head[j];
+    SOFA_TRY(sofa_rass_loads(&last, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
+    stats->selected = (double)t->selected;
+    stats->visible = (double)t->visible;
+    stats->clipped = (double)t->clipped;
+    stats->density = share(stats->selected, stats->visible);
+    stats->union_block = share(t->union_share, blocks);
+    stats->union_all = share(in_head, (double)t->s);
+    stats->max_mispredict = share((double)t->mispredicted, (double)t->firsts);
+    stats->blocks = blocks;
+    stats->block_union = share((double)t->union_keys, blocks);
+    stats->block_naive = share((double)t->naive, blocks);
+    stats->block_rass = share((double)t->rass, blocks);
+    stats->naive_loads = (double)sofa_naive_loads(&last, t->s, t->params->keys_per_phase, t->stamp);
+    stats->rass_loads = (double)loads;
+    stats->rass_last_rows = (double)t->last_rows;
+    stats->rass_per_phase = (double)t->params->keys_per_phase;
+    stats->mass = t->mass / (double)t->s;
+    stats->overlap = share(t->overlap, stats->selected);
+    stats->overlap_sort = share(t->overlap_sort, stats->selected);
+    stats->rel_error = sqrt(share(t->difference, t->norm));
+out:
+    return rc;
+}
