@@ -13,6 +13,8 @@
 
 struct sofa_lm;
 
+#define SOFA_LM_BYTES 256 /* a vocabulary of this size is that of bytes */
+
 struct sofa_lm_shape {
     size_t layers, hidden, heads, kv_heads, head_dim, intermediate, vocabulary, context;
     bool causal;
