@@ -1,0 +1,133 @@
+/* The kernel against its definition taken literally, and every variant against the portable one. */
+#include "tests/unit/attention/literal.h"
+#include "tests/unit/attention/random_case.h"
+
+#define CASES 100
+
+static void close_to(double value, double expected, double tolerance, const char *name)
+{
+    if (!(fabs(value - expected) <= tolerance))
+        fail_msg("%s: %.17g, literally %.17g", name, value, expected);
+}
+
+static void check_statistics(const struct sofa_attention_stats *a, const struct sofa_attention_stats *b)
+{
+    assert_true(a->selected == b->selected);
+    assert_true(a->visible == b->visible);
+    assert_true(a->clipped == b->clipped);
+    assert_true(a->density == b->density);
+    assert_true(a->blocks == b->blocks);
+    assert_true(a->naive_loads == b->naive_loads);
+    assert_true(a->rass_loads == b->rass_loads);
+    assert_true(a->rass_last_rows == b->rass_last_rows);
+    assert_true(a->rass_per_phase == b->rass_per_phase);
+    close_to(a->union_block, b->union_block, 1e-14, "union_block");
+    close_to(a->union_all, b->union_all, 1e-14, "union_all");
+    close_to(a->block_union, b->block_union, 1e-9, "block_union");
+    close_to(a->block_naive, b->block_naive, 1e-9, "block_naive");
+    close_to(a->block_rass, b->block_rass, 1e-9, "block_rass");
+    close_to(a->mass, b->mass, 1e-12, "mass");
+    close_to(a->overlap, b->overlap, 1e-14, "overlap");
+    close_to(a->overlap_sort, b->overlap_sort, 1e-14, "overlap_sort");
+    close_to(a->max_mispredict, b->max_mispredict, 1e-14, "max_mispredict");
+    close_to(a->rel_error, b->rel_error, 2e-6, "rel_error");
+    close_to(a->khat_scale / b->khat_scale, 1, 1e-15, "khat_scale");
+    close_to(a->logit_scale / b->logit_scale, 1, 1e-15, "logit_scale");
+}
+
+static void check_literal(const struct random_case *c, const struct random_result *r)
+{
+    struct literal l;
+    double difference = 0, norm = 0;
+
+    literal_run(&c->params, c->s, c->h, c->d, c->x, c->wk, c->q, c->k, c->v, c->rope, &l);
+    for (size_t i = 0; i < c->s * c->d; i++) {
+        assert_int_equal(r->khat[i], l.khat[i]);
+        difference += (r->out[i] - l.o[i]) * (r->out[i] - l.o[i]);
+        norm += l.o[i] * l.o[i];
+    }
+    assert_memory_equal(r->scores, l.scores, c->s * c->s * sizeof *l.scores);
+    assert_memory_equal(r->selection, l.selection, c->s * c->s);
+    close_to(sqrt(difference), 0, 2e-6 * sqrt(norm), "output");
+    check_statistics(&r->stats, &l.stats);
+    literal_free(&l);
+}
+
+static void random_cases_agree_with_the_literal_definition(void **state)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    const struct sofa_attention_kernel *portable;
+    gsl_rng *rng = sofa_rng_new(1, 0);
+
+    (void)state;
+    assert_int_equal(sofa_attention_kernel_find("portable", &portable, NULL), SOFA_OK);
+    for (int i = 0; i < CASES; i++) {
+        struct random_case c = random_case(rng, 90, 40);
+        struct random_result r = random_run(&c, portable, true, &arena);
+
+        print_message("# case %d: s %zu h %zu d %zu tiles %d permille %d\n", i, c.s, c.h, c.d, c.params.tiles,
+                      c.params.topk_permille);
+        check_literal(&c, &r);
+        random_result_free(&r);
+        random_case_free(&c);
+    }
+    gsl_rng_free(rng);
+    sofa_arena_release(&arena);
+}
+
+static void same_bits(const struct random_case *c, const struct random_result *a, const struct random_result *b)
+{
+    size_t s = c->s, d = c->d;
+
+    assert_memory_equal(a->khat, b->khat, s * d * sizeof *a->khat);
+    assert_memory_equal(a->scores, b->scores, s * s * sizeof *a->scores);
+    assert_memory_equal(a->selection, b->selection, s * s);
+    assert_memory_equal(a->out, b->out, s * d * sizeof *a->out);
+    assert_memory_equal(a->dense, b->dense, s * d * sizeof *a->dense);
+    assert_memory_equal(&a->stats, &b->stats, sizeof a->stats);
+}
+
+static void every_variant_gives_the_bits_of_the_portable_one(void **state)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    const struct sofa_attention_kernel *portable, *kernel;
+    gsl_rng *rng = sofa_rng_new(2, 0);
+    size_t n;
+    const char *const *names = sofa_attention_kernel_names(&n);
+
+    (void)state;
+    assert_int_equal(sofa_attention_kernel_find("portable", &portable, NULL), SOFA_OK);
+    for (int i = 0; i < 40; i++) {
+        struct random_case c = random_case(rng, i % 4 ? 150 : 500, 130);
+        struct random_result r = random_run(&c, portable, true, &arena);
+
+        for (size_t j = 0; j < n; j++) {
+            if (sofa_attention_kernel_find(names[j], &kernel, NULL) != SOFA_OK)
+                continue;
+            for (int trace = 0; trace < 2; trace++) {
+                struct random_result x = random_run(&c, kernel, trace, &arena);
+
+                if (!trace) {
+                    memcpy(x.scores, r.scores, c.s * c.s * sizeof *r.scores);
+                    memcpy(x.selection, r.selection, c.s * c.s);
+                }
+                same_bits(&c, &r, &x);
+                random_result_free(&x);
+            }
+        }
+        random_result_free(&r);
+        random_case_free(&c);
+    }
+    gsl_rng_free(rng);
+    sofa_arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_cases_agree_with_the_literal_definition),
+        cmocka_unit_test(every_variant_gives_the_bits_of_the_portable_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
