@@ -67,6 +67,8 @@ struct cJSON;
 enum sofa_code sofa_json_print(struct cJSON *json, struct sofa_err *err);
 
 /* The commands, one a file. */
+extern const struct sofa_command sofa_cmd_attention;
 extern const struct sofa_command sofa_cmd_list;
+extern const struct sofa_command sofa_cmd_lm;
 
 #endif

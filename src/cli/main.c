@@ -9,6 +9,8 @@
 #include "cli/cli.h"
 
 static const struct sofa_command *const commands[] = {
+    &sofa_cmd_attention,
+    &sofa_cmd_lm,
     &sofa_cmd_list,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
