@@ -1,0 +1,69 @@
+#!/bin/sh
+# sofa-dse attention: every golden case on every instruction set, and its complaints.
+. "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+golden=$SOFA_SRCDIR/tests/golden/attention
+case_of() { python3 "$SOFA_SRCDIR/tests/cli/attention_case.py" "$@"; }
+
+# the cases, by the numbers in the files
+if python3 -c pass 2>"$tap_dir/err"; then
+	for isa in portable avx2 avx512; do
+		if ! "$SOFA_DSE" attention "$golden/one-token.in.safetensors" --tiles 1 --topk 1 --isa $isa >/dev/null 2>&1; then
+			skip "$isa doesn't run on this machine"
+			continue
+		fi
+		for name in $(case_of names); do
+			# shellcheck disable=SC2046
+			"$SOFA_DSE" attention "$golden/$name.in.safetensors" $(case_of options "$name") --isa $isa \
+				-o "$tap_dir/out.safetensors" --json >"$tap_dir/report.json" &&
+				case_of compare "$name" "$tap_dir/report.json" "$tap_dir/out.safetensors"
+			ok $? "$isa gives what the golden case $name holds"
+		done
+	done
+else
+	skip "python3 isn't there to compare the golden cases"
+fi
+
+in=$golden/rope.in.safetensors
+exits 0 "a ratio may be written in percent" "$SOFA_DSE" attention "$in" --tiles 4 --topk '15 %' --json
+grep -q '"topk":[[:space:]]*0.15' "$tap_dir/out"
+ok $? "and is held as thousandths"
+exits 0 "it prints for people" "$SOFA_DSE" attention "$in" --tiles 4 --topk 0.15
+grep -q '^density' "$tap_dir/out"
+ok $? "one statistic a line"
+exits 0 "dense attention needs no settings" "$SOFA_DSE" attention "$in" --dense -o "$tap_dir/dense.safetensors" --json
+exits 0 "what is written can be read" "$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/a.safetensors"
+
+# refusals: one line on stderr, exit status 2, nothing written
+refuses() {
+	refuses_pattern=$1 refuses_name=$2
+	shift 2
+	exits 2 "$refuses_name" "$SOFA_DSE" attention "$@" -o "$tap_dir/never"
+	says "$refuses_pattern" "  and it says so"
+	is "$(wc -l <"$tap_dir/err" | tr -d ' ')" 1 "  in one line"
+	[ ! -e "$tap_dir/never" ]
+	ok $? "  and writes nothing"
+}
+refuses 'thousandths' "a ratio that is no whole number of thousandths is refused" "$in" --tiles 4 --topk 0.1234
+refuses 'topk' "a ratio above one is refused" "$in" --tiles 4 --topk 1.5
+refuses 'topk' "a ratio of nothing is refused" "$in" --tiles 4 --topk 0
+refuses 'tiles' "zero tiles are refused" "$in" --tiles 0 --topk 0.5
+refuses 'tiles' "half a tile is refused" "$in" --tiles 1.5 --topk 0.5
+refuses 'tiles' "a missing setting is named" "$in" --topk 0.5
+refuses 'radius' "a radius of zero is refused" "$in" --tiles 4 --topk 0.5 --radius 0
+refuses 'radius' "a radius that is no number is refused" "$in" --tiles 4 --topk 0.5 --radius nan
+refuses 'khat-bits' "too many bits are refused" "$in" --tiles 4 --topk 0.5 --khat-bits 17
+refuses 'formal-bits' "too few bits are refused" "$in" --tiles 4 --topk 0.5 --formal-bits 7
+refuses 'segment, running' "an unknown reference is refused with those there are" "$in" --tiles 4 --topk 0.5 --reference all
+refuses 'rope-theta' "a negative base is refused" "$in" --tiles 4 --topk 0.5 --rope-theta -3
+refuses 'isa|sse2|instruction' "an unknown instruction set is refused" "$in" --tiles 4 --topk 0.5 --isa sse2
+refuses 'dense' "settings beside --dense are refused" "$in" --dense --tiles 4
+refuses "did you mean '--tiles'" "a misspelt option is refused with what was meant" "$in" --tile 4 --topk 0.5
+refuses 'No such file' "a file that isn't there is refused" "$tap_dir/none.safetensors" --tiles 4 --topk 0.5
+head -c 5000 "$in" >"$tap_dir/cut.safetensors"
+refuses "cut.safetensors: tensor '.*'" "a truncated file is refused with the tensor" "$tap_dir/cut.safetensors" --tiles 4 --topk 0.5
+printf 'not tensors at all' >"$tap_dir/text.safetensors"
+refuses 'text.safetensors: not a safetensors file' "a text is refused" "$tap_dir/text.safetensors" --tiles 4 --topk 0.5
+refuses "tensor 'X' is missing" "a file without the inputs is refused" "$tap_dir/a.safetensors" --tiles 4 --topk 0.5
+exits 1 "an output that can't be written is a failure" "$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/none/a"
+says "none/a" "and names the file"
+finish

@@ -1,0 +1,57 @@
+#!/bin/sh
+# sofa-dse lm: the shipped model on its text, and its complaints.
+. "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+model=$SOFA_SRCDIR/models/bytelm
+text=$model/heldout.bin
+
+# number KEY: the first number of that key in the last command's JSON
+number() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([0-9.e+-]*\),\{0,1\}$/\1/p' "$tap_dir/out" | head -n 1; }
+# near GOT WANTED BOUND NAME
+near() {
+	awk -v a="$1" -v b="$2" -v bound="$3" 'BEGIN { d = a - b; exit !(a != "" && d < bound && d > -bound) }'
+	near_status=$?
+	ok $near_status "$4"
+	[ $near_status -eq 0 ] || echo "# got $1, wanted $2"
+}
+
+# bits per byte of tests/golden/transformer/bytelm.json
+exits 0 "the dense loss can be had" "$SOFA_DSE" lm "$model" --text "$text" --window 1024 --windows 4 --json
+near "$(number bits_per_byte)" 1.62727079183746 1e-5 "it is the reference's"
+exits 0 "every layer may have its own settings" "$SOFA_DSE" lm "$model" --text "$text" --window 512 --windows 2 \
+	--tiles 4,8,16,32 --topk '0.3,20 %,0.1,5 %' --radius 6 --json
+near "$(number bits_per_byte)" 1.6162648406063946 1e-4 "the loss is the reference's"
+near "$(number density)" 0.14237538834064328 1e-5 "and the density"
+near "$(number mass)" 0.7373043480353119 1e-4 "and the mass"
+cp "$tap_dir/out" "$tap_dir/best"
+for isa in portable avx2 avx512; do
+	if "$SOFA_DSE" lm "$model" --text "$text" --window 128 --windows 1 --tiles 4 --topk 0.2 --isa $isa --json >"$tap_dir/$isa" 2>"$tap_dir/err"; then
+		sed '/"isa"/d' "$tap_dir/$isa" >"$tap_dir/$isa.bits"
+		cmp -s "$tap_dir/portable.bits" "$tap_dir/$isa.bits"
+		ok $? "every digit of $isa is that of the portable kernel"
+	else
+		skip "$isa doesn't run on this machine"
+	fi
+done
+exits 0 "it prints for people" "$SOFA_DSE" lm "$model" --text "$text" --window 64 --tiles 4 --topk 0.5
+grep -q '^bits per byte' "$tap_dir/out"
+ok $? "bits per byte on a line"
+
+refuses() {
+	refuses_pattern=$1 refuses_name=$2
+	shift 2
+	exits 2 "$refuses_name" "$SOFA_DSE" lm "$@"
+	says "$refuses_pattern" "  and it says so"
+	is "$(wc -l <"$tap_dir/err" | tr -d ' ')" 1 "  in one line"
+}
+refuses '--text' "a missing text is named" "$model"
+refuses 'context of 1024' "a window past the context is refused" "$model" --text "$text" --window 2048
+refuses 'the text has' "more windows than the text has are refused" "$model" --text "$text" --windows 100000
+refuses 'expected 1, or 4' "a list of the wrong length is refused" "$model" --text "$text" --tiles 4,8 --topk 0.5
+refuses 'thousandths' "a ratio of half a thousandth is refused" "$model" --text "$text" --tiles 4 --topk 0.0005
+refuses 'config.json' "a folder without a configuration is refused" "$tap_dir" --text "$text"
+mkdir "$tap_dir/hollow"
+cp "$model/config.json" "$tap_dir/hollow"
+refuses 'model.safetensors' "a folder without weights is refused" "$tap_dir/hollow" --text "$text"
+head -c 100000 "$model/model.safetensors" >"$tap_dir/hollow/model.safetensors"
+refuses "model.safetensors: tensor '.*" "truncated weights are refused with the tensor" "$tap_dir/hollow" --text "$text"
+finish
