@@ -45,4 +45,16 @@ struct sofa_design {
     struct sofa_layer_settings layer[SOFA_LAYERS_MAX];
 };
 
+/* What a run of the functional kernel must take from the design for its statistics to be this
+ * design's: rows of a block (P) and keys a query takes in one scheduling phase (g). */
+struct sofa_design_blocking {
+    size_t block_rows, keys_per_phase;
+};
+struct sofa_design_blocking sofa_design_blocking(const struct sofa_design *design);
+
+/* Names of the switches' values, NULL-terminated, in the order of the enums. */
+extern const char *const sofa_prediction_names[], *const sofa_sort_names[], *const sofa_softmax_names[],
+    *const sofa_schedule_names[], *const sofa_pipeline_names[], *const sofa_khat_store_names[],
+    *const sofa_kv_generation_names[], *const sofa_clip_reference_names[];
+
 #endif

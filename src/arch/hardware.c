@@ -1,0 +1,37 @@
+#include "arch/hardware.h"
+
+#include <string.h>
+
+const struct sofa_component_row sofa_component_rows[SOFA_COMPONENT_COUNT] = {
+#define X(id, name, operation) [id] = {name, operation},
+    SOFA_COMPONENTS(X)
+#undef X
+};
+
+void sofa_hardware_free(struct sofa_hardware *hw)
+{
+    if (!hw)
+        return;
+    for (size_t i = 0; i < sizeof hw->document / sizeof *hw->document; i++)
+        sofa_document_free(hw->document[i]);
+    memset(hw, 0, sizeof *hw);
+}
+
+enum sofa_code sofa_hardware_design(const struct sofa_hardware *hw, int layers, struct sofa_design *design,
+                                    struct sofa_err *err)
+{
+    if (layers < 1 || layers > SOFA_LAYERS_MAX)
+        return sofa_fail(err, SOFA_E_INPUT, "%d layers are outside 1..%d", layers, SOFA_LAYERS_MAX);
+    *design = hw->design;
+    design->layers = layers;
+    for (int i = 0; i < layers; i++)
+        design->layer[i] = hw->settings;
+    return SOFA_OK;
+}
+
+double sofa_width_factor(const struct sofa_unit_cost *unit, double bits)
+{
+    double f = bits / unit->bits;
+
+    return unit->law == SOFA_WIDTH_NONE ? 1.0 : unit->law == SOFA_WIDTH_LINEAR ? f : f * f;
+}

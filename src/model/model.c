@@ -1,0 +1,222 @@
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/costs.h"
+#include "model/pipeline.h"
+
+/* Sums over the blocks of one layer. */
+struct tally {
+    double cycles;
+    double stage[SOFA_STAGE_COUNT];
+    double bytes[SOFA_TRAFFIC_COUNT];
+    struct sofa_operations o;
+};
+
+/* What one tile adds, `n` times. */
+struct tile_sum {
+    double scores, khat, qk, pv, exp, sufa, loads, issues, selected, syncs, generation;
+};
+
+static void add_tile(struct tile_sum *sum, const struct sofa_plan_tile *t, double n)
+{
+    sum->scores += n * t->scores;
+    sum->khat += n * t->khat;
+    sum->generation += n * t->stage[STAGE_GENERATION];
+    sum->qk += n * t->qk;
+    sum->pv += n * t->pv;
+    sum->exp += n * t->exp;
+    sum->sufa += n * t->stage[STAGE_SUFA];
+    sum->loads += n * t->loads;
+    sum->issues += n * t->issues;
+    sum->selected += n * t->selected;
+    sum->syncs += n * t->syncs;
+}
+
+static void add_stages(struct tally *tally, const struct tile_sum *t, double sort, double division, double dram, double n)
+{
+    tally->stage[SOFA_STAGE_KHAT] += n * t->khat;
+    tally->stage[SOFA_STAGE_SCORES] += n * t->scores;
+    tally->stage[SOFA_STAGE_SORT] += n * sort;
+    tally->stage[SOFA_STAGE_GENERATION] += n * t->generation;
+    tally->stage[SOFA_STAGE_QK] += n * t->qk;
+    tally->stage[SOFA_STAGE_PV] += n * t->pv;
+    tally->stage[SOFA_STAGE_EXP] += n * t->exp;
+    tally->stage[SOFA_STAGE_DIV] += n * division;
+    tally->stage[SOFA_STAGE_DRAM] += n * dram;
+}
+
+/* On-chip transfers: an operand that serves all lanes, or all columns of a lane, is read once for
+ * them; what comes from DRAM is written first. */
+static void add_sram(struct sofa_operations *o, const struct sofa_plan_layer *l, const struct sofa_plan_block *b,
+                     const struct tile_sum *t, const double *bytes, double n)
+{
+    double adds = b->khat_keys * l->hidden * l->d, macs = 2 * b->gen_keys * l->hidden * l->d;
+    double x = l->x_bytes / l->hidden, w = l->weight_bytes / (l->hidden * l->d), g = l->gx_bytes / l->hidden;
+    double scores = b->pairs * l->score_bytes;
+
+    o->token_read += n * (adds / l->columns_s * x + b->keys * l->khat_bytes + macs / l->columns_g * g +
+                          t->issues * l->pair_bytes);
+    o->token_write += n * (bytes[SOFA_TRAFFIC_X] + bytes[SOFA_TRAFFIC_GENERATION_X] + bytes[SOFA_TRAFFIC_KV] +
+                           b->gen_keys * l->pair_bytes + b->keys * l->khat_bytes + bytes[SOFA_TRAFFIC_QUERIES]);
+    o->weight_read += n * (adds + macs * g / w) / l->lanes * w;
+    o->weight_write += n * (bytes[SOFA_TRAFFIC_WEIGHTS] + bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS]);
+    o->temp_write += n * scores;
+    o->temp_read += n * scores;
+}
+
+static void add_operations(struct sofa_operations *o, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                           const struct sofa_plan_block *b, const struct tile_sum *t, double sort, double n)
+{
+    double selected = h->density * b->pairs;
+
+    o->khat_adds += n * b->khat_keys * l->hidden * l->d;
+    o->score_adds += n * b->pairs * l->d;
+    o->encodings += n * b->rows * l->d;
+    o->sort_cycles += n * b->rows * sort;
+    o->generation_macs += n * 2 * b->gen_keys * l->hidden * l->d;
+    o->sufa_macs += n * (2 * selected * l->d + b->rows * t->syncs * l->d +
+                         (l->softmax == SOFA_SOFTMAX_ASCENDING ? selected : 0));
+    o->sufa_lane_cycles += n * b->rows * t->sufa;
+    o->exponentials += n * (selected + b->rows * t->syncs);
+    o->comparisons += n * (l->softmax == SOFA_SOFTMAX_FA2 ? selected : b->rows * t->syncs);
+    o->divisions += n * b->rows * l->d;
+}
+
+/* One block, `n` times over. */
+static void add_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j,
+                      double n)
+{
+    struct sofa_pipeline_tiles tiles;
+    struct sofa_plan_block block;
+    struct tile_sum sum = {0};
+    double bytes[SOFA_TRAFFIC_COUNT], sort, dram = 0, compute;
+
+    sofa_plan_block_init(&block, l, h, j);
+    sofa_pipeline_tiles_init(&tiles, l, h, &block);
+    if (tiles.full > 0)
+        add_tile(&sum, &tiles.whole, tiles.full);
+    if (tiles.rest > 0)
+        add_tile(&sum, &tiles.part, 1);
+    sofa_plan_block_bytes(l, h, &block, sum.loads, bytes);
+    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++) {
+        tally->bytes[i] += n * bytes[i];
+        dram += bytes[i];
+    }
+    dram /= l->bytes_per_cycle;
+    sort = sofa_pipeline_sort(l, h, &block, &tiles);
+    compute = sofa_pipeline_compute(l, h, &block, &tiles);
+    tally->cycles += n * (compute > dram ? compute : dram);
+    add_stages(tally, &sum, sort, l->d, dram, n);
+    add_operations(&tally->o, l, h, &block, &sum, sort, n);
+    add_sram(&tally->o, l, &block, &sum, bytes, n);
+}
+
+/* All blocks of a head, `n` such heads.  Without causality all blocks but the first and the last are
+ * the same. */
+static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n)
+{
+    if (l->causal) {
+        for (double j = 0; j < l->blocks; j++)
+            add_block(tally, l, h, j, n);
+        return;
+    }
+    add_block(tally, l, h, 0, n);
+    if (l->blocks > 2)
+        add_block(tally, l, h, 1, n * (l->blocks - 2));
+    if (l->blocks > 1)
+        add_block(tally, l, h, l->blocks - 1, n);
+}
+
+/* Heads of a layer; those with the same statistics and the same place in their group are one. */
+static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_workload *w,
+                      const struct sofa_selection *selection, int heads)
+{
+    int group = w->heads / w->kv_heads;
+    struct sofa_plan_head head;
+
+    if (heads > 1) {
+        for (int i = 0; i < heads; i++) {
+            sofa_plan_head_init(&head, l, &selection[i], i % group);
+            add_head(tally, l, &head, w->batch);
+        }
+        return;
+    }
+    for (int i = 0; i < group; i++) {
+        bool last = i == 1 && !(l->generate && !l->generate_all); /* all followers alike */
+
+        sofa_plan_head_init(&head, l, selection, i);
+        add_head(tally, l, &head, w->batch * w->kv_heads * (last ? group - 1 : 1));
+        if (last)
+            break;
+    }
+}
+
+static void sum_operations(struct sofa_operations *to, const struct sofa_operations *from)
+{
+    double *a = (double *)to;
+    const double *b = (const double *)from;
+
+    for (size_t i = 0; i < sizeof *to / sizeof *a; i++)
+        a[i] += b[i];
+}
+
+static void finish(const struct sofa_hardware *hw, const struct sofa_design *d, const struct sofa_workload *w,
+                   const struct sofa_costs *costs, struct sofa_result *r)
+{
+    const struct sofa_unit_cost *scheduler = &hw->technology.unit[SOFA_COMPONENT_SCHEDULER];
+    double lanes = d->query_lanes, core, adds = r->operations.khat_adds + r->operations.score_adds;
+
+    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
+        r->dram_bytes += r->bytes[i];
+    r->latency_s = r->cycles / d->clock_hz;
+    r->energy[SOFA_ENERGY_SCHEDULER] = r->cycles * lanes * scheduler->energy_j;
+    r->energy[SOFA_ENERGY_LEAKAGE] = sofa_costs_leakage(costs, hw, d) * r->latency_s;
+    r->energy[SOFA_ENERGY_INTERFACE] = r->dram_bytes * hw->dram.interface_j_per_byte;
+    r->energy[SOFA_ENERGY_DRAM] = r->dram_bytes * hw->dram.energy_j_per_byte;
+    for (int i = 0; i < SOFA_ENERGY_COUNT; i++)
+        r->energy_j += r->energy[i];
+    core = r->energy_j - r->energy[SOFA_ENERGY_INTERFACE] - r->energy[SOFA_ENERGY_DRAM];
+    r->area_mm2 = sofa_area_parts(costs, hw, d, r->area);
+    r->power_w = r->energy_j / r->latency_s;
+    r->core_power_w = core / r->latency_s;
+    r->edp = r->energy_j * r->latency_s;
+    r->dense_operations = sofa_workload_dense_operations(w);
+    r->throughput_gops = r->dense_operations / r->latency_s * 1e-9;
+    r->energy_efficiency = r->throughput_gops / r->power_w;
+    r->core_energy_efficiency = r->throughput_gops / r->core_power_w;
+    r->area_efficiency = r->throughput_gops / r->area_mm2;
+    r->utilisation = r->operations.sufa_macs / (lanes * d->sufa_columns * r->cycles);
+    r->pe_utilisation = (adds + r->operations.generation_macs + r->operations.sufa_macs) /
+                        (lanes * (d->dlzs_columns + d->kv_columns + d->sufa_columns) * r->cycles);
+}
+
+void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_design *design,
+                         const struct sofa_workload *workload, const struct sofa_statistics *statistics,
+                         struct sofa_result *result)
+{
+    struct sofa_plan_layer layer;
+    struct sofa_costs costs;
+
+    memset(result, 0, sizeof *result);
+    result->feasible = sofa_plan_feasible(hw, design, workload, statistics, result->reason, sizeof result->reason);
+    if (!result->feasible)
+        return;
+    sofa_costs_init(&costs, hw, design);
+    for (int i = 0; i < workload->layers; i++) {
+        struct tally tally = {0};
+
+        sofa_plan_layer_init(&layer, hw, design, workload, i);
+        add_layer(&tally, &layer, workload, statistics->head + (size_t)i * (size_t)statistics->heads,
+                  statistics->heads);
+        result->cycles += tally.cycles;
+        for (int k = 0; k < SOFA_STAGE_COUNT; k++)
+            result->stage_cycles[k] += tally.stage[k];
+        for (int k = 0; k < SOFA_TRAFFIC_COUNT; k++)
+            result->bytes[k] += tally.bytes[k];
+        sofa_energy_layer(&costs, hw, &design->layer[i], &tally.o, result->energy);
+        sum_operations(&result->operations, &tally.o);
+    }
+    finish(hw, design, workload, &costs, result);
+}

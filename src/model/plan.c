@@ -1,0 +1,316 @@
+#include "model/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static bool shapes_match(const struct sofa_design *design, const struct sofa_workload *w,
+                         const struct sofa_statistics *s, char *reason, size_t size)
+{
+    if (design->layers != w->layers || s->layers != w->layers || !s->head || (s->heads != 1 && s->heads != w->heads)) {
+        snprintf(reason, size, "%d layers of settings and %d x %d statistics for %d x %d heads", design->layers,
+                 s->layers, s->heads, w->layers, w->heads);
+        return false;
+    }
+    if (sofa_workload_check(w, NULL) != SOFA_OK) {
+        snprintf(reason, size, "the workload's sizes don't fit each other");
+        return false;
+    }
+    return true;
+}
+
+static bool units_work(const struct sofa_design *d, char *reason, size_t size)
+{
+    if (d->query_lanes < 1 || d->dlzs_columns < 1 || d->kv_columns < 1 || d->keys_per_phase < 1) {
+        snprintf(reason, size, "a count of lanes or columns is below 1");
+        return false;
+    }
+    if (d->sufa_columns < 2 || d->sufa_columns % 2) {
+        snprintf(reason, size, "sufa_columns %d can't be halved between two arrays", d->sufa_columns);
+        return false;
+    }
+    if (!(d->clock_hz > 0) || !(d->dram_bytes_per_s > 0) || !isfinite(d->clock_hz) || !isfinite(d->dram_bytes_per_s)) {
+        snprintf(reason, size, "clock and dram_bandwidth must be finite and greater than 0");
+        return false;
+    }
+    return true;
+}
+
+static bool settings_work(const struct sofa_design *d, char *reason, size_t size)
+{
+    for (int i = 0; i < d->layers; i++) {
+        const struct sofa_layer_settings *s = &d->layer[i];
+
+        if (s->tiles < 1 || s->topk_permille < 1 || s->topk_permille > 1000 || s->khat_bits < 1 || s->q_bits < 1 ||
+            s->formal_bits < 1) {
+            snprintf(reason, size, "layer %d: tiles, topk or a width is out of range", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The least each memory must hold: a double-buffered row of K^ and one phase of K/V pairs; one
+ * double-buffered cycle of weights; one sorting window of 16 scores a lane. */
+static bool memories_hold(const struct sofa_hardware *hw, const struct sofa_design *d, const struct sofa_workload *w,
+                          char *reason, size_t size)
+{
+    double token = 2.0 * w->head_dim * 2 + d->keys_per_phase * 4.0 * w->head_dim;
+    double weight = 2 * larger(d->dlzs_columns * hw->widths.weight, d->kv_columns * hw->widths.generation) / 8;
+    double temp = 16.0 * d->query_lanes * hw->widths.score / 8;
+    const struct {
+        const char *name, *what;
+        double need, have;
+    } memory[] = {
+        {"token_sram", "a double-buffered predicted key and one phase of K and V", token, d->token_sram_bytes},
+        {"weight_sram", "one double-buffered cycle of weights", weight, d->weight_sram_bytes},
+        {"temp_sram", "16 scores a lane", temp, d->temp_sram_bytes},
+    };
+
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        if (memory[i].have >= memory[i].need && isfinite(memory[i].have))
+            continue;
+        snprintf(reason, size, "%s of %.0f bytes can't hold %s (%.0f bytes)", memory[i].name, memory[i].have,
+                 memory[i].what, memory[i].need);
+        return false;
+    }
+    return true;
+}
+
+static bool statistics_possible(const struct sofa_workload *w, const struct sofa_statistics *s, char *reason, size_t size)
+{
+    bool generate = w->scope == SOFA_SCOPE_QKV_ATTENTION;
+
+    for (int i = 0; i < s->layers * s->heads; i++) {
+        const struct sofa_selection *h = &s->head[i];
+
+        if (h->density > 0 && h->density <= 1 && h->union_share > 0 && h->union_share <= 1 && h->naive_ratio >= 1 &&
+            h->rass_ratio >= 1 && h->naive_ratio < 1e9 && h->rass_ratio < 1e9 && h->clipped >= 0 && h->clipped <= 1 &&
+            h->mispredicted >= 0 && h->mispredicted <= 1 && (!generate || (h->union_all > 0 && h->union_all <= 1)))
+            continue;
+        snprintf(reason, size, "statistics of layer %d, head %d are missing or impossible", i / s->heads, i % s->heads);
+        return false;
+    }
+    return true;
+}
+
+bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design *design,
+                        const struct sofa_workload *workload, const struct sofa_statistics *statistics, char *reason,
+                        size_t size)
+{
+    return shapes_match(design, workload, statistics, reason, size) && units_work(design, reason, size) &&
+           settings_work(design, reason, size) && memories_hold(hw, design, workload, reason, size) &&
+           statistics_possible(workload, statistics, reason, size);
+}
+
+/* Sizes in bytes, from operand widths. */
+static void init_sizes(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
+                       const struct sofa_layer_settings *s)
+{
+    double weights = l->hidden * l->d * hw->widths.weight / 8, gweights = 2 * l->hidden * l->d * hw->widths.generation / 8;
+    double held = design->weight_sram_bytes / 2; /* the other half receives what comes next */
+    double split = l->generate ? weights / (weights + gweights) : 1;
+
+    l->khat_bytes = l->d * s->khat_bits / 8;
+    l->pair_bytes = 2 * l->d * s->formal_bits / 8;
+    l->query_bytes = l->d * s->formal_bits / 8;
+    l->x_bytes = l->hidden * hw->widths.x / 8;
+    l->weight_bytes = weights;
+    l->gx_bytes = l->hidden * hw->widths.generation / 8;
+    l->gweight_bytes = gweights;
+    l->score_bytes = hw->widths.score / 8;
+    l->weight_held = smaller(weights, held * split);
+    l->gweight_held = smaller(gweights, held * (1 - split));
+    l->pairs_held = larger(0, design->token_sram_bytes - 2 * l->khat_bytes) / l->pair_bytes;
+    l->scores_held = design->temp_sram_bytes / (2 * l->lanes * l->score_bytes);
+    l->bytes_per_cycle = design->dram_bytes_per_s / design->clock_hz;
+}
+
+void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
+                          const struct sofa_workload *w, int index)
+{
+    const struct sofa_layer_settings *s = &design->layer[index];
+
+    l->d = w->head_dim;
+    l->hidden = w->hidden;
+    l->lanes = l->rows = design->query_lanes;
+    l->columns_s = design->dlzs_columns;
+    l->columns_g = design->kv_columns;
+    l->half_f = design->sufa_columns / 2;
+    l->blocks = ceil(w->queries / l->lanes);
+    l->keys = w->keys;
+    l->offset = w->keys - w->queries;
+    l->causal = w->causal;
+    l->serial = design->pipeline == SOFA_PIPELINE_SERIAL;
+    l->full_sort = design->sort == SOFA_SORT_FULL;
+    l->recompute = design->khat_store == SOFA_KHAT_RECOMPUTE;
+    l->generate = w->scope == SOFA_SCOPE_QKV_ATTENTION;
+    l->generate_all = design->kv_generation == SOFA_KV_ALL;
+    l->naive = design->schedule == SOFA_SCHEDULE_NAIVE;
+    l->softmax = design->softmax;
+    l->tile = ceil(w->keys / s->tiles);
+    l->topk = s->topk_permille / 1000.0;
+    l->phase = design->keys_per_phase;
+    l->score_cycles_per_key = l->d / l->columns_s;
+    l->khat_cycles_per_key = l->hidden * l->d / (l->lanes * l->columns_s);
+    l->generation_cycles_per_key = l->generate ? 2 * l->hidden * l->d / (l->lanes * l->columns_g) : 0;
+    init_sizes(l, hw, design, s);
+}
+
+/* Keys that the heads of a group before this one left ungenerated are taken as independent of what
+ * this head selects: position i generates union_all (1 - union_all)^i. */
+void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
+                         int position)
+{
+    h->density = s->density;
+    h->union_share = s->union_share;
+    h->load_ratio = l->naive ? s->naive_ratio : s->rass_ratio;
+    h->clipped = s->clipped;
+    h->mispredicted = s->mispredicted;
+    h->leader = position == 0;
+    h->fresh = 0;
+    if (!l->generate)
+        return;
+    if (l->generate_all)
+        h->fresh = h->leader ? 1 : 0;
+    else
+        h->fresh = s->union_all * (position ? pow(1 - s->union_all, position) : 1);
+}
+
+/* Keys that the last query of block j sees; 0 before the first block. */
+static double keys_seen(const struct sofa_plan_layer *l, double j)
+{
+    if (j < 0)
+        return 0;
+    return l->causal ? smaller(l->keys, l->offset + (j + 1) * l->rows) : l->keys;
+}
+
+/* K and V made in block j, on demand: the first block what it selects, the others an equal share of
+ * what is left of the head's union. */
+static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j, double seen)
+{
+    double total = h->fresh * l->keys, first;
+
+    if (!(h->fresh > 0))
+        return 0;
+    if (l->generate_all)
+        return seen - keys_seen(l, j - 1);
+    first = l->blocks > 1 ? smaller(total, h->union_share * keys_seen(l, 0)) : total;
+    return j < 0.5 ? first : (total - first) / (l->blocks - 1);
+}
+
+void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                          double j)
+{
+    double queries = l->keys - l->offset;
+
+    b->first = j < 0.5;
+    b->rows = smaller(l->rows, queries - j * l->rows);
+    b->keys = keys_seen(l, j);
+    b->pairs = l->causal ? b->rows * (b->keys - (b->rows - 1) / 2) : b->rows * b->keys;
+    b->khat_keys = 0;
+    if (l->recompute)
+        b->khat_keys = b->keys;
+    else if (h->leader)
+        b->khat_keys = (b->first ? b->keys : 0) + keys_seen(l, smaller(j + 1, l->blocks - 1)) - b->keys;
+    b->gen_keys = l->generate ? generated_keys(l, h, j, b->keys) : 0;
+}
+
+double sofa_plan_sort_cycles(double inputs, double quota)
+{
+    double passes = ceil(quota / 4), sum = 0;
+
+    /* pass p looks at ceil((inputs - 4p) / 12) groups of 12: three arithmetic progressions */
+    for (int j = 0; j < 3; j++) {
+        double n = ceil((passes - j) / 3), c = ceil((inputs - 4 * j) / 12);
+
+        if (n > 0)
+            sum += n * c - n * (n - 1) / 2;
+    }
+    return sum;
+}
+
+/* Running maximum and sum of a row: rescalings (d multiplications of O and one of l) for this tile.
+ * Descending and ascending: one at the tile's end, one more where the predicted maximum wasn't the
+ * maximum.  FlashAttention-2 knows no order: one with each phase's keys. */
+static double rescalings(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double selected)
+{
+    if (l->softmax == SOFA_SOFTMAX_FA2)
+        return larger(1 + h->mispredicted, selected / l->phase);
+    return 1 + h->mispredicted;
+}
+
+static void init_sufa(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+{
+    double s = h->density * b;
+
+    t->selected = s;
+    t->syncs = rescalings(l, h, s);
+    t->qk = s * l->d / l->half_f;
+    /* ascending: each key rescales the running sum once more */
+    t->pv = (s * l->d + t->syncs * l->d + (l->softmax == SOFA_SOFTMAX_ASCENDING ? s : 0)) / l->half_f;
+    t->exp = s + t->syncs;
+    t->stage[STAGE_SUFA] = larger(larger(t->qk, t->pv), t->exp);
+}
+
+/* K/V pairs: what fits is loaded once for the tile (its union); of the rest each use the schedule
+ * doesn't merge is a load of its own. */
+static void init_loads(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+{
+    double pairs = h->union_share * b;
+
+    t->issues = pairs * h->load_ratio;
+    t->loads = pairs + (h->load_ratio - 1) * larger(0, pairs - l->pairs_held);
+}
+
+void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                         const struct sofa_plan_block *block, double b)
+{
+    double share = b / block->keys, feasible = ceil(b * (1 - h->clipped)), quota = ceil(b * l->topk - 1e-9);
+
+    t->scores = b * l->score_cycles_per_key;
+    t->khat = share * block->khat_keys * l->khat_cycles_per_key;
+    t->stage[STAGE_DLZS] = t->scores + t->khat;
+    t->stage[STAGE_SORT] = sofa_plan_sort_cycles(feasible, smaller(quota, feasible));
+    t->stage[STAGE_GENERATION] = share * block->gen_keys * l->generation_cycles_per_key;
+    init_sufa(t, l, h, b);
+    init_loads(t, l, h, b);
+}
+
+/* Weights of `all` bytes of which `held` stay on the chip: all once a head, the rest again for each
+ * P further keys. */
+static double weight_traffic(const struct sofa_plan_layer *l, double all, double held, double keys, bool first)
+{
+    return ceil(keys / l->lanes) * (all - held) + (first ? held : 0);
+}
+
+void sofa_plan_block_bytes(const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                           const struct sofa_plan_block *b, double loads, double bytes[SOFA_TRAFFIC_COUNT])
+{
+    double kept = !l->recompute, reads = b->first && h->leader ? 0 : b->keys;
+    double width = l->full_sort ? b->keys : smaller(l->tile, b->keys);
+    bool spilled = l->serial || width > l->scores_held;
+
+    bytes[SOFA_TRAFFIC_X] = b->khat_keys * l->x_bytes;
+    bytes[SOFA_TRAFFIC_WEIGHTS] =
+        b->khat_keys > 0 ? weight_traffic(l, l->weight_bytes, l->weight_held, b->khat_keys, b->first) : 0;
+    bytes[SOFA_TRAFFIC_KHAT] = kept * l->khat_bytes * (b->khat_keys + reads);
+    bytes[SOFA_TRAFFIC_QUERIES] = b->rows * l->query_bytes;
+    bytes[SOFA_TRAFFIC_SCORES] = spilled ? 2 * b->pairs * l->score_bytes : 0;
+    bytes[SOFA_TRAFFIC_ATTENTION] = l->serial ? 2 * b->pairs * h->density * l->score_bytes : 0;
+    bytes[SOFA_TRAFFIC_KV] = larger(0, loads - b->gen_keys) * l->pair_bytes;
+    bytes[SOFA_TRAFFIC_GENERATION_X] = b->gen_keys * l->gx_bytes;
+    bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS] =
+        b->gen_keys > 0 ? weight_traffic(l, l->gweight_bytes, l->gweight_held, b->gen_keys, b->first) : 0;
+    bytes[SOFA_TRAFFIC_GENERATED] = b->gen_keys * l->pair_bytes;
+    bytes[SOFA_TRAFFIC_OUTPUTS] = b->rows * l->query_bytes;
+}

@@ -1,0 +1,84 @@
+/*
+ * What a block of queries asks of the hardware: shared by the model, which adds it up in closed form,
+ * and by the simulator, which plays it tile by tile.
+ *
+ * A head's queries are worked on in blocks of P (one a lane); a block goes through the keys it sees in
+ * tiles of Bc.  Each tile passes four stages:
+ *   DLZS (scores, and the prediction of keys) -> SADS -> K/V generation -> SU-FA.
+ * New keys, those no earlier block of the head saw, are predicted one block ahead, spread evenly over
+ * the tiles of the block before (the first block predicts its own as it goes).
+ */
+#ifndef SOFA_MODEL_PLAN_H
+#define SOFA_MODEL_PLAN_H
+
+#include "model/model.h"
+
+enum { STAGE_DLZS, STAGE_SORT, STAGE_GENERATION, STAGE_SUFA, PIPELINE_STAGES };
+
+/* One layer, hoisted out of its heads and blocks. */
+struct sofa_plan_layer {
+    double d, hidden, lanes, columns_s, columns_g, half_f;
+    double blocks, rows, keys, offset; /* rows = P; offset = keys - queries */
+    bool causal, serial, full_sort, recompute, generate, generate_all, naive;
+    int softmax;
+    double tile;                       /* Bc */
+    double topk;                       /* ratio */
+    double phase;                      /* g */
+    double score_cycles_per_key, khat_cycles_per_key, generation_cycles_per_key;
+    double khat_bytes, pair_bytes, query_bytes; /* a predicted key, a K and V pair, a row of Q or O */
+    double x_bytes, weight_bytes;               /* prediction: a token, W_k of a head */
+    double gx_bytes, gweight_bytes;             /* generation: a token, W_k and W_v of a head */
+    double score_bytes;                         /* a stored score */
+    double weight_held, gweight_held;           /* of these weights, what stays in the weight SRAM */
+    double pairs_held;                          /* K/V pairs the token SRAM holds */
+    double scores_held;                         /* keys a row of double-buffered scores may have */
+    double bytes_per_cycle;
+};
+
+/* One head of it. */
+struct sofa_plan_head {
+    double density, union_share, load_ratio, clipped, mispredicted;
+    double fresh;  /* share of the keys that this head is first of its group to generate, all blocks together */
+    bool leader;   /* predicts (and, for `all`, generates) the keys of its group */
+};
+
+/* One block of a head. */
+struct sofa_plan_block {
+    double rows, keys, pairs;   /* queries, keys the last of them sees, query-key pairs */
+    double khat_keys, gen_keys; /* keys predicted and generated in this block */
+    bool first;
+};
+
+/* One tile of b keys: cycles of each stage, and the DRAM bytes that come and go with it. */
+struct sofa_plan_tile {
+    double stage[PIPELINE_STAGES];
+    double qk, pv, exp, scores, khat; /* parts of the stages, for the breakdown */
+    double loads, issues;             /* K/V pairs from DRAM, and issued to the lanes */
+    double selected, syncs;           /* a row */
+    double dram_in, dram_kv;          /* bytes before DLZS, bytes before SU-FA (or behind the scores) */
+};
+
+/* False with a reason where the design cannot work. */
+bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design *design,
+                        const struct sofa_workload *workload, const struct sofa_statistics *statistics, char *reason,
+                        size_t size);
+void sofa_plan_layer_init(struct sofa_plan_layer *layer, const struct sofa_hardware *hw,
+                          const struct sofa_design *design, const struct sofa_workload *workload, int index);
+/* `position`: of the head in its group of heads that share K and V. */
+void sofa_plan_head_init(struct sofa_plan_head *head, const struct sofa_plan_layer *layer,
+                         const struct sofa_selection *selection, int position);
+/* Block `j`, counted from 0. */
+void sofa_plan_block_init(struct sofa_plan_block *block, const struct sofa_plan_layer *layer,
+                          const struct sofa_plan_head *head, double j);
+void sofa_plan_tile_init(struct sofa_plan_tile *tile, const struct sofa_plan_layer *layer,
+                         const struct sofa_plan_head *head, const struct sofa_plan_block *block, double b);
+
+/* DRAM bytes of a block, by kind; the sums over its tiles of what sofa_plan_tile_init gives, and Q, O. */
+void sofa_plan_block_bytes(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
+                           const struct sofa_plan_block *block, double loads, double bytes[SOFA_TRAFFIC_COUNT]);
+
+/* Cycles of sorting cores for `quota` of `inputs` keys: 12 new inputs and the 4 best so far a cycle,
+ * 4 found a pass, found ones not looked at again. */
+double sofa_plan_sort_cycles(double inputs, double quota);
+
+#endif
