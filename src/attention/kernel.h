@@ -58,6 +58,10 @@ struct sofa_attention_kernel {
     void (*formal)(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n,
                    float *score, float *weight, float *sum_v, size_t d, float *out);
 
+    /* weight = exp((score - max) scale), exactly 0 far below; returns the sum.  Both have room for n
+     * rounded up to SOFA_LANES and may be one; what is behind n in weight becomes 0. */
+    float (*softmax)(float *score, float *weight, size_t n, float scale);
+
     /* Dense attention of rows [first, last) in float; score holds one row of S (rounded up to LANES). */
     void (*dense)(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
                   const float *kt, size_t stride, float *score, float *sum_v, float *out);

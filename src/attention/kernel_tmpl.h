@@ -189,7 +189,7 @@ static inline float max_row(const float *x, size_t n)
 }
 
 /* weight = exp((score - max) scale); both are padded to whole lanes, the padding of weight becomes 0. */
-static inline float softmax(float *score, float *weight, size_t n, float scale)
+static float tmpl_softmax(float *score, float *weight, size_t n, float scale)
 {
     float acc[SOFA_LANES] = {0}, most = max_row(score, n);
     size_t padded = sofa_padded(n, SOFA_LANES);
@@ -221,7 +221,7 @@ static void tmpl_formal(const struct sofa_formal *formal, const float *q, const 
                 acc[l] = fmaf(q[c + l], k[c + l], acc[l]);
         score[t] = sum_lanes(acc);
     }
-    scale = formal->value_scale / softmax(score, weight, n, formal->logit_scale);
+    scale = formal->value_scale / tmpl_softmax(score, weight, n, formal->logit_scale);
     memset(sum_v, 0, dp * sizeof *sum_v);
     for (size_t t = 0; t < n; t++) {
         const float *restrict v = formal->v + keys[t] * dp;
@@ -253,7 +253,7 @@ static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, boo
             }
             memcpy(score + j0, acc, sizeof acc);
         }
-        scale = formal->value_scale / softmax(score, score, n, formal->logit_scale);
+        scale = formal->value_scale / tmpl_softmax(score, score, n, formal->logit_scale);
         memset(sum_v, 0, dp * sizeof *sum_v);
         for (size_t j = 0; j < n; j++)
             for (size_t c = 0; c < dp; c++)
@@ -266,4 +266,4 @@ static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, boo
 #define TMPL_RECORD(NAME, RUNS)                                                                     \
     {.name = NAME, .runs_here = RUNS, .predict = tmpl_predict, .scores = tmpl_scores,               \
      .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum, .max = tmpl_max, .count = tmpl_count,            \
-     .emit = tmpl_emit, .formal = tmpl_formal, .dense = tmpl_dense}
+     .emit = tmpl_emit, .softmax = tmpl_softmax, .formal = tmpl_formal, .dense = tmpl_dense}
