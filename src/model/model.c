@@ -135,18 +135,22 @@ static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, cons
 {
     int group = w->heads / w->kv_heads;
     struct sofa_plan_head head;
+    bool all = false;
 
     if (heads > 1) {
         for (int i = 0; i < heads; i++) {
-            sofa_plan_head_init(&head, l, &selection[i], i % group);
+            if (i % group == 0)
+                all = sofa_plan_generates_all(l, &selection[i], 1, group);
+            sofa_plan_head_init(&head, l, &selection[i], i % group, all);
             add_head(tally, l, &head, w->batch);
         }
         return;
     }
+    all = sofa_plan_generates_all(l, selection, 0, group);
     for (int i = 0; i < group; i++) {
-        bool last = i == 1 && !(l->generate && !l->generate_all); /* all followers alike */
+        bool last = i == 1 && all; /* all followers alike */
 
-        sofa_plan_head_init(&head, l, selection, i);
+        sofa_plan_head_init(&head, l, selection, i, all);
         add_head(tally, l, &head, w->batch * w->kv_heads * (last ? group - 1 : 1));
         if (last)
             break;

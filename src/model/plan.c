@@ -167,9 +167,14 @@ void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware 
 }
 
 /* Keys that the heads of a group before this one left ungenerated are taken as independent of what
- * this head selects: position i generates union_all (1 - union_all)^i. */
+ * this head selects: with the same statistics position i generates union_all (1 - union_all)^i. */
+static double fresh_share(const struct sofa_selection *s, int position)
+{
+    return s->union_all * (position ? pow(1 - s->union_all, position) : 1);
+}
+
 void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
-                         int position)
+                         int position, bool generates_all)
 {
     h->density = s->density;
     h->union_share = s->union_share;
@@ -178,12 +183,11 @@ void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer 
     h->mispredicted = s->mispredicted;
     h->leader = position == 0;
     h->fresh = 0;
+    h->all = false;
     if (!l->generate)
         return;
-    if (l->generate_all)
-        h->fresh = h->leader ? 1 : 0;
-    else
-        h->fresh = s->union_all * (position ? pow(1 - s->union_all, position) : 1);
+    h->all = generates_all && h->leader;
+    h->fresh = generates_all ? h->leader : fresh_share(s, position);
 }
 
 /* Keys that the last query of block j sees; 0 before the first block. */
@@ -202,10 +206,35 @@ static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_
 
     if (!(h->fresh > 0))
         return 0;
-    if (l->generate_all)
+    if (h->all)
         return seen - keys_seen(l, j - 1);
     first = l->blocks > 1 ? smaller(total, h->union_share * keys_seen(l, 0)) : total;
     return j < 0.5 ? first : (total - first) / (l->blocks - 1);
+}
+
+/* Bytes of generating on demand in one head, its own reloads spared. */
+static double on_demand_bytes(const struct sofa_plan_layer *l, const struct sofa_selection *s, int position)
+{
+    struct sofa_plan_head h = {.fresh = fresh_share(s, position), .union_share = s->union_share};
+    double first = generated_keys(l, &h, 0, keys_seen(l, 0)), rest = l->blocks > 1 ? generated_keys(l, &h, 1, 0) : 0;
+    double passes = ceil(first / l->lanes) + (l->blocks - 1) * ceil(rest / l->lanes);
+
+    return passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + h.fresh * l->keys * l->gx_bytes;
+}
+
+bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_selection *s, int stride, int group)
+{
+    double seen = keys_seen(l, 0), ratio = l->naive ? s->naive_ratio : s->rass_ratio;
+    double spared = smaller(seen, ratio * s->union_share * seen) + l->keys - seen; /* at most */
+    double passes = ceil(seen / l->lanes) + (l->causal ? l->blocks - 1 : 0), all, some = 0;
+
+    if (!l->generate || l->generate_all)
+        return true;
+    for (int i = 0; i < group; i++)
+        some += on_demand_bytes(l, &s[(ptrdiff_t)i * stride], i);
+    all = passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + l->keys * (l->gx_bytes + l->pair_bytes) -
+          spared * l->pair_bytes;
+    return some > all;
 }
 
 void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,

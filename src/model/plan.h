@@ -39,7 +39,8 @@ struct sofa_plan_layer {
 struct sofa_plan_head {
     double density, union_share, load_ratio, clipped, mispredicted;
     double fresh;  /* share of the keys that this head is first of its group to generate, all blocks together */
-    bool leader;   /* predicts (and, for `all`, generates) the keys of its group */
+    bool leader;   /* predicts the keys of its group */
+    bool all;      /* it generates all K and V of its group as they come into sight */
 };
 
 /* One block of a head. */
@@ -64,9 +65,14 @@ bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design
                         size_t size);
 void sofa_plan_layer_init(struct sofa_plan_layer *layer, const struct sofa_hardware *hw,
                           const struct sofa_design *design, const struct sofa_workload *workload, int index);
-/* `position`: of the head in its group of heads that share K and V. */
+/* Whether the controller generates all K and V of a group of heads that share them with its first
+ * head: where it is told to, and where generating on demand would fetch more, because the weights are
+ * fetched again for each few stragglers.  `stride` 0: all heads of the group have the same statistics. */
+bool sofa_plan_generates_all(const struct sofa_plan_layer *layer, const struct sofa_selection *selection, int stride,
+                             int group);
+/* `position`: of the head in its group. */
 void sofa_plan_head_init(struct sofa_plan_head *head, const struct sofa_plan_layer *layer,
-                         const struct sofa_selection *selection, int position);
+                         const struct sofa_selection *selection, int position, bool generates_all);
 /* Block `j`, counted from 0. */
 void sofa_plan_block_init(struct sofa_plan_block *block, const struct sofa_plan_layer *layer,
                           const struct sofa_plan_head *head, double j);

@@ -9,7 +9,7 @@ const char *const sofa_scope_names[] = {"attention", "qkv+attention", NULL};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 struct workload_entry {
-    const char *kind, *name, *source;
+    const char *kind, *name, *description, *source;
     double version;
     struct sofa_workload w;
 };
@@ -19,6 +19,7 @@ static const struct sofa_field fields[] = {
     E("version", NUMBER, version, 1, 1, true),
     E("kind", STRING, kind, 0, 0, true),
     E("name", STRING, name, 0, 0, true),
+    E("description", STRING, description, 0, 0, true),
     E("source", STRING, source, 0, 0, true),
     E("layers", INTEGER, w.layers, 1, 128, true),
     E("hidden", INTEGER, w.hidden, 1, 1 << 20, true),
