@@ -62,7 +62,7 @@ static void tell_cube(struct sofa_optimizer *o, const int *x)
 }
 
 /* Names of the algorithms that take a problem with one uncertain and one cheap objective. */
-static const char *const searchers[] = {"random", "halton"};
+static const char *const searchers[] = {"random", "halton", "bayesian"};
 #define SEARCHERS (sizeof searchers / sizeof *searchers)
 
 static void every_feasible_point_is_proposed_once_and_then_the_space_is_exhausted(void **state)

@@ -1,0 +1,54 @@
+/*
+ * Inside Bayesian search: what it believes (belief.c) and how it asks (bayesian.c).
+ */
+#ifndef SOFA_OPT_BAYESIAN_H
+#define SOFA_OPT_BAYESIAN_H
+
+#include "opt/algorithm.h"
+#include "opt/ehvi.h"
+#include "opt/gp.h"
+
+#define SOFA_BAYESIAN_SEEDS 512
+
+struct bayesian {
+    struct sofa_halton *halton;
+    struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
+    int chosen;
+    bool fitted;
+    size_t fitted_n, chosen_n, changes;
+    size_t start; /* points of the low-discrepancy start */
+    double shift; /* of the loss; NAN: the loss is modelled as it is */
+
+    int u;                             /* the uncertain objective, -1: none */
+    size_t q;                          /* exact objectives */
+    size_t exact[SOFA_OPT_OBJECTIVES_MAX];
+    double reference[SOFA_OPT_OBJECTIVES_MAX]; /* [q] in use */
+    bool own_reference;                /* the given one was not reached */
+    double last;                       /* b_{K+1}, modelled */
+    struct sofa_ehvi front;
+    double *points, *losses; /* [n][q], [n]: what the acquisition stands on */
+    size_t *trial;           /* [n] */
+    size_t points_n;
+    int *pending;
+    size_t pending_n;
+    int *x;    /* scratch: points for the process or seeds */
+    double *z; /* scratch */
+    size_t room;
+    int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
+};
+
+
+/* Scratch for every trial so far. */
+enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);
+/* Gathers what was told; returns the number of points that teach the process. */
+size_t sofa_belief_collect(struct sofa_optimizer *o);
+/* Fits the process to the n points gathered, places the pending ones, and sets up the acquisition:
+ * the points to improve on, the reference, the boxes. */
+enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
+/* Sets the reference anew and cuts the boxes. */
+enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
+double sofa_belief_loss(const struct bayesian *b, double loss); /* on the modelled scale */
+/* The most or, `opposite`, the least accurate end of every dimension; the middle where unknown. */
+void sofa_belief_corner(const struct sofa_optimizer *o, bool opposite, int *x);
+
+#endif

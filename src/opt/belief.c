@@ -1,0 +1,280 @@
+/* What Bayesian search believes: the process, the points to improve on and the reference. */
+#include "opt/bayesian.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opt/special.h"
+
+#define FIT_ITERATIONS 60
+#define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/20 */
+#define CHOOSE_EVERY 20      /* results between two comparisons of the kernels */
+#define SHIFT_SHARE 0.1      /* of the limit, added to the loss before the logarithm */
+#define REFERENCE_MARGIN 0.1 /* own reference: beyond the most accurate design by this share */
+#define HUGE_REFERENCE 1e30  /* where no feasible design is known at all */
+#define REFERENCE_DRAWS 64   /* random designs looked at where that one isn't feasible */
+
+double sofa_belief_loss(const struct bayesian *b, double loss)
+{
+    return isnan(b->shift) ? loss : sofa_opt_log(loss + b->shift);
+}
+
+enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    size_t n = b->room ? b->room : 64, dims = o->problem.dims;
+
+    if (o->seen.count < b->room)
+        return SOFA_OK;
+    while (n <= o->seen.count)
+        n *= 2;
+    free(b->points);
+    free(b->losses);
+    free(b->trial);
+    free(b->pending);
+    free(b->x);
+    free(b->z);
+    b->points = calloc(n * (b->q + 1), sizeof *b->points);
+    b->losses = calloc(n, sizeof *b->losses);
+    b->trial = calloc(n, sizeof *b->trial);
+    b->pending = calloc(n * dims, sizeof *b->pending);
+    b->x = calloc(n * dims, sizeof *b->x);
+    b->z = calloc(n, sizeof *b->z);
+    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z ? n : 0;
+    return b->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
+}
+
+/* Whether a trial teaches the process something. */
+static bool teaches(const struct sofa_optimizer *o, size_t i)
+{
+    const struct bayesian *b = o->own;
+    const struct sofa_opt_trial *trial = &o->trials[i];
+
+    return b->u >= 0 && (trial->state == SOFA_TRIAL_DONE || trial->state == SOFA_TRIAL_INFEASIBLE) &&
+           isfinite(trial->y[b->u]);
+}
+
+static bool counts_for_front(const struct sofa_optimizer *o, size_t i)
+{
+    const struct bayesian *b = o->own;
+    const struct sofa_opt_trial *trial = &o->trials[i];
+
+    return trial->state == SOFA_TRIAL_DONE && (b->u < 0 || trial->y[b->u] <= o->problem.limit);
+}
+
+/* The place of the losses on a logarithmic scale: a tenth of the limit is where it begins to bend. */
+static void set_shift(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    double least = INFINITY, scale = o->problem.limit;
+
+    if (!isfinite(scale))
+        scale = o->problem.uncertain_is_objective ? o->problem.reference[b->u] : (double)NAN;
+    b->shift = NAN;
+    if (!(isfinite(scale) && scale > 0))
+        return;
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (teaches(o, i) && o->trials[i].y[b->u] < least)
+            least = o->trials[i].y[b->u];
+    b->shift = SHIFT_SHARE * scale;
+    if (least + b->shift < 0.2 * b->shift) /* a loss below zero: keep it on the scale */
+        b->shift = 0.2 * b->shift - least;
+}
+
+static void collect_pending(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    size_t dims = o->problem.dims;
+
+    b->pending_n = 0;
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (o->trials[i].state == SOFA_TRIAL_PENDING)
+            memcpy(b->pending + b->pending_n++ * dims, sofa_lattice_point(&o->seen, i), dims * sizeof *b->pending);
+}
+
+/* In the order of the trials. */
+size_t sofa_belief_collect(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    size_t n = 0, dims = o->problem.dims;
+
+    collect_pending(o);
+    if (b->u < 0)
+        return 0;
+    set_shift(o);
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (teaches(o, i)) {
+            memcpy(b->x + n * dims, sofa_lattice_point(&o->seen, i), dims * sizeof *b->x);
+            b->z[n++] = sofa_belief_loss(b, o->trials[i].y[b->u]);
+        }
+    return n;
+}
+
+static enum sofa_code fit_one(struct bayesian *b, int which, double *posterior, struct sofa_err *err)
+{
+    unsigned starts = b->fitted ? SOFA_GP_FROM_LAST : SOFA_GP_FROM_MODE | SOFA_GP_FROM_SHORT;
+
+    if (which != b->chosen)
+        starts |= SOFA_GP_FROM_MODE;
+    return sofa_gp_fit(b->gp[which], starts, FIT_ITERATIONS, posterior, err);
+}
+
+/* Refits where enough is new; every CHOOSE_EVERY results both kernels are compared. */
+static enum sofa_code fit(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    double posterior[2] = {-INFINITY, -INFINITY};
+    size_t step = n < FIT_ALWAYS ? 1 : n / 20;
+    bool both = b->gp[1] && (!b->fitted || n >= b->chosen_n + CHOOSE_EVERY);
+    enum sofa_code rc = SOFA_OK;
+
+    if (b->fitted && n < b->fitted_n + step && b->changes == o->changes)
+        return SOFA_OK;
+    for (int which = 0; which < 2; which++)
+        if (b->gp[which] && (both || which == b->chosen)) {
+            SOFA_TRY(sofa_gp_data(b->gp[which], n, b->x, b->z, err));
+            SOFA_TRY(fit_one(b, which, &posterior[which], err));
+        }
+    if (both) {
+        b->chosen = posterior[1] > posterior[0];
+        b->chosen_n = n;
+    }
+    b->fitted = true;
+    b->fitted_n = n;
+    b->changes = o->changes;
+out:
+    return rc;
+}
+
+/* Learns from what was told and places the pending points. */
+static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    struct sofa_gp *gp;
+    enum sofa_code rc;
+
+    SOFA_TRY(fit(o, n, err));
+    gp = b->gp[b->chosen];
+    SOFA_TRY(sofa_gp_data(gp, n, b->x, b->z, err));
+    SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, 1, NULL, err));
+    snprintf(o->state, sizeof o->state, "GP n=%zu, %s kernel, jitter %g%s", n,
+             sofa_gp_additive(gp) ? "additive" : "ARD", sofa_gp_jitter(gp),
+             b->own_reference ? ", the reference is out of reach" : "");
+out:
+    return rc;
+}
+
+/* The points that the acquisition improves on: feasible results, and pending points as believed. */
+static void collect_points(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    struct sofa_opt_cheap cheap;
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (counts_for_front(o, i)) {
+            for (size_t j = 0; j < b->q; j++)
+                b->points[n * b->q + j] = o->trials[i].y[b->exact[j]];
+            b->losses[n] = b->u >= 0 ? sofa_belief_loss(b, o->trials[i].y[b->u]) : 0;
+            b->trial[n++] = i;
+        }
+    for (size_t i = 0; i < b->pending_n; i++) {
+        double loss = b->u >= 0 ? sofa_gp_pending(b->gp[b->chosen], 0, i) : 0;
+
+        sofa_opt_cheap_of(o, b->pending + i * o->problem.dims, &cheap);
+        if (!cheap.feasible || (b->u >= 0 && isfinite(o->problem.limit) && loss > sofa_belief_loss(b, o->problem.limit)))
+            continue;
+        for (size_t j = 0; j < b->q; j++)
+            b->points[n * b->q + j] = cheap.y[b->exact[j]];
+        b->losses[n] = loss;
+        b->trial[n++] = SOFA_LATTICE_NONE;
+    }
+    b->points_n = n;
+}
+
+void sofa_belief_corner(const struct sofa_optimizer *o, bool opposite, int *x)
+{
+    for (size_t j = 0; j < o->problem.dims; j++) {
+        const struct sofa_opt_dim *dim = &o->problem.dim[j];
+
+        x[j] = dim->corner < 0 ? (dim->levels - 1) / 2 : opposite ? dim->levels - 1 - dim->corner : dim->corner;
+    }
+}
+
+static double beyond(double y, double other)
+{
+    double margin = REFERENCE_MARGIN * fabs(y);
+
+    return (y > other ? y : other) + (margin > 0 ? margin : REFERENCE_MARGIN);
+}
+
+/* The reference for the exact objectives: the given one, or REFERENCE_MARGIN beyond the most accurate
+ * design and the front.  One that no design reaches would leave nothing to improve. */
+static void set_reference(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    const struct sofa_opt_problem *p = &o->problem;
+    struct sofa_opt_cheap cheap;
+
+    sofa_belief_corner(o, false, b->seeds);
+    sofa_opt_cheap_of(o, b->seeds, &cheap);
+    for (int t = 0; t < REFERENCE_DRAWS && !cheap.feasible && b->points_n == 0; t++) {
+        sofa_lattice_random(&o->seen, o->rng, b->seeds);
+        sofa_opt_cheap_of(o, b->seeds, &cheap);
+    }
+    for (size_t j = 0; j < b->q; j++) {
+        size_t k = b->exact[j];
+        double own = cheap.feasible ? cheap.y[k] : -INFINITY;
+
+        b->reference[j] = p->reference[k];
+        if (isfinite(p->reference[k]) && !b->own_reference)
+            continue;
+        for (size_t i = 0; i < b->points_n; i++)
+            own = b->points[i * b->q + j] > own ? b->points[i * b->q + j] : own;
+        b->reference[j] = isfinite(own) ? beyond(own, own) : HUGE_REFERENCE;
+    }
+}
+
+/* b_{K+1}: the reference or the limit, else a little beyond the worst loss seen. */
+static void set_last(struct sofa_optimizer *o, size_t n)
+{
+    struct bayesian *b = o->own;
+    const struct sofa_opt_problem *p = &o->problem;
+    double last = INFINITY, low = INFINITY, high = -INFINITY;
+
+    if (p->uncertain_is_objective && isfinite(p->reference[b->u]))
+        last = p->reference[b->u];
+    last = p->limit < last ? p->limit : last;
+    for (size_t i = 0; i < n; i++) {
+        low = b->z[i] < low ? b->z[i] : low;
+        high = b->z[i] > high ? b->z[i] : high;
+    }
+    b->last = isfinite(last) ? sofa_belief_loss(b, last) : beyond(high, high + REFERENCE_MARGIN * (high - low));
+}
+
+enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    bool levels = b->u >= 0 && o->problem.uncertain_is_objective;
+
+    set_reference(o);
+    if (levels)
+        set_last(o, n);
+    return sofa_ehvi_build(&b->front, b->q, b->reference, b->points_n, b->points, levels ? b->losses : NULL,
+                           b->last, err);
+}
+
+enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    enum sofa_code rc = SOFA_OK;
+
+    if (b->u >= 0)
+        SOFA_TRY(learn(o, n, err));
+    collect_points(o);
+    SOFA_TRY(sofa_belief_front(o, n, err));
+out:
+    return rc;
+}

@@ -1,0 +1,41 @@
+/*
+ * The inner loops of the Gaussian process, once in portable C and once for AVX2, with equal bits:
+ * sums run in four lanes that are added in a fixed order, and nothing is fused.
+ *
+ * Matrices are stored by rows; a row's length `ld` is a multiple of SOFA_DENSE_LANES and all
+ * pointers are aligned to 32 bytes.
+ */
+#ifndef SOFA_OPT_DENSE_H
+#define SOFA_OPT_DENSE_H
+
+#include <stddef.h>
+
+#define SOFA_DENSE_LANES 4
+#define SOFA_DENSE_ROUND(n) (((n) + SOFA_DENSE_LANES - 1) / SOFA_DENSE_LANES * SOFA_DENSE_LANES)
+
+struct sofa_dense {
+    const char *isa;
+    /* out[4 r + c] = sum over from <= k < to of a[r lda + k] b[c ldb + k]; from and to multiples of 4 */
+    void (*dots)(const double *a, size_t lda, const double *b, size_t ldb, size_t from, size_t to, double *out);
+    /* r2[k] = sum over c < cols of scale[c] (u[c ld + k] - x[c])^2, k < n */
+    void (*distances)(const double *u, size_t ld, const double *x, const double *scale, size_t cols, size_t n,
+                      double *r2);
+    /* Matern-5/2 of r2 [n]: value[k] += weight (1 + s + s^2/3) exp(-s), s = sqrt(5 r2) */
+    void (*matern)(const double *r2, size_t n, double weight, double *value);
+    /* The same without a weight to value, and its derivative by r2 times weight[k] to slope */
+    void (*matern_slope)(const double *r2, size_t n, const double *weight, double *value, double *slope);
+    /* out[k] += sum over c < cols of coef[c] u[c ld + k] */
+    void (*combine)(const double *u, size_t ld, const double *coef, size_t cols, size_t n, double *out);
+    /* out[k] = s a[k] - b[k] */
+    void (*scale_minus)(double s, const double *a, const double *b, size_t n, double *out);
+    /* sum of a[k] b[k], k < n; n a multiple of 4 */
+    double (*dot)(const double *a, const double *b, size_t n);
+};
+
+extern const struct sofa_dense sofa_dense_ref;
+extern const struct sofa_dense sofa_dense_avx2; /* only where SOFA_HAVE_AVX2 is defined */
+
+/* The fastest that this processor runs. */
+const struct sofa_dense *sofa_dense_best(void);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * The loops of dense.h, included once per instruction set with SOFA_DENSE_NAME and SOFA_DENSE_ISA
+ * defined; the compiler's flags make the difference.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
+#include "opt/dense.h"
+#include "opt/special.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3") /* -O2 leaves loops of unknown length scalar */
+#endif
+
+#define LANES SOFA_DENSE_LANES
+typedef double lanes __attribute__((vector_size(8 * LANES), may_alias));
+
+#define load(p) (*(const lanes *)(const void *)(p)) /* rows are aligned to whole lanes */
+
+static inline double add_lanes(const lanes *v)
+{
+    return ((*v)[0] + (*v)[2]) + ((*v)[1] + (*v)[3]);
+}
+
+/* Four rows of a against two of b: the eight sums stay in registers. */
+static inline void dots_4x2(const double *a, size_t lda, const double *b, size_t ldb, size_t from, size_t to,
+                            double *out)
+{
+    lanes s00 = {0}, s01 = {0}, s10 = {0}, s11 = {0}, s20 = {0}, s21 = {0}, s30 = {0}, s31 = {0};
+
+    for (size_t k = from; k < to; k += LANES) {
+        lanes b0 = load(b + k), b1 = load(b + ldb + k), r;
+
+        r = load(a + k);
+        s00 += r * b0;
+        s01 += r * b1;
+        r = load(a + lda + k);
+        s10 += r * b0;
+        s11 += r * b1;
+        r = load(a + 2 * lda + k);
+        s20 += r * b0;
+        s21 += r * b1;
+        r = load(a + 3 * lda + k);
+        s30 += r * b0;
+        s31 += r * b1;
+    }
+    out[0] = add_lanes(&s00);
+    out[1] = add_lanes(&s01);
+    out[4] = add_lanes(&s10);
+    out[5] = add_lanes(&s11);
+    out[8] = add_lanes(&s20);
+    out[9] = add_lanes(&s21);
+    out[12] = add_lanes(&s30);
+    out[13] = add_lanes(&s31);
+}
+
+static void dots(const double *a, size_t lda, const double *b, size_t ldb, size_t from, size_t to, double *out)
+{
+    dots_4x2(a, lda, b, ldb, from, to, out);
+    dots_4x2(a, lda, b + 2 * ldb, ldb, from, to, out + 2);
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    lanes s = {0};
+
+    for (size_t k = 0; k < n; k += LANES)
+        s += load(a + k) * load(b + k);
+    return add_lanes(&s);
+}
+
+#define STRIP 16 /* points whose sums stay in registers over all columns */
+
+static void distances(const double *restrict u, size_t ld, const double *restrict x, const double *restrict scale,
+                      size_t cols, size_t n, double *restrict r2)
+{
+    size_t k = 0;
+
+    for (; k + STRIP <= n; k += STRIP) {
+        lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+
+        for (size_t c = 0; c < cols; c++) {
+            const double *row = u + c * ld + k;
+            lanes d0 = load(row) - x[c], d1 = load(row + 4) - x[c];
+            lanes d2 = load(row + 8) - x[c], d3 = load(row + 12) - x[c];
+
+            s0 += scale[c] * d0 * d0;
+            s1 += scale[c] * d1 * d1;
+            s2 += scale[c] * d2 * d2;
+            s3 += scale[c] * d3 * d3;
+        }
+        memcpy(r2 + k, &s0, sizeof s0);
+        memcpy(r2 + k + 4, &s1, sizeof s1);
+        memcpy(r2 + k + 8, &s2, sizeof s2);
+        memcpy(r2 + k + 12, &s3, sizeof s3);
+    }
+    for (; k < n; k++) {
+        double s = 0;
+
+        for (size_t c = 0; c < cols; c++) {
+            double d = u[c * ld + k] - x[c];
+
+            s += scale[c] * d * d;
+        }
+        r2[k] = s;
+    }
+}
+
+typedef int64_t bit_lanes __attribute__((vector_size(8 * LANES)));
+
+/* Correctly rounded on every machine. */
+static inline void sqrt_lanes(lanes *v)
+{
+#ifdef __AVX__
+    *v = (lanes)_mm256_sqrt_pd((__m256d)*v);
+#else
+    for (int l = 0; l < LANES; l++)
+        (*v)[l] = sqrt((*v)[l]);
+#endif
+}
+
+/* exp(-s), s >= 0: sofa_opt_exp, lane by lane the same operations */
+static inline void exp_minus(const lanes *s, lanes *out)
+{
+    const lanes top = {708, 708, 708, 708};
+    bit_lanes small = *s < top, bits;
+    lanes x = -(lanes)(((bit_lanes)*s & small) | ((bit_lanes)top & ~small)), t, k, r, p;
+
+    t = x * 1.44269504088896338700 + SOFA_EXP_SHIFT;
+    k = t - SOFA_EXP_SHIFT;
+    r = (x - k * SOFA_LN2_HI) - k * SOFA_LN2_LO;
+    p = r * (1.0 / 6227020800) + 1.0 / 479001600;
+    p = p * r + 1.0 / 39916800;
+    p = p * r + 1.0 / 3628800;
+    p = p * r + 1.0 / 362880;
+    p = p * r + 1.0 / 40320;
+    p = p * r + 1.0 / 5040;
+    p = p * r + 1.0 / 720;
+    p = p * r + 1.0 / 120;
+    p = p * r + 1.0 / 24;
+    p = p * r + 1.0 / 6;
+    p = p * r + 0.5;
+    p = p * r * r + r + 1.0;
+    bits = ((bit_lanes)t + 1023) << 52;
+    *out = p * (lanes)bits;
+}
+
+/* n is rounded up to whole lanes: rows are that long */
+static void matern(const double *restrict r2, size_t n, double weight, double *restrict value)
+{
+    for (size_t k = 0; k < n; k += LANES) {
+        lanes q = 5 * load(r2 + k), s = q, e, v = load(value + k);
+
+        sqrt_lanes(&s);
+        exp_minus(&s, &e);
+        v += weight * (1 + s + q * (1.0 / 3)) * e;
+        memcpy(value + k, &v, sizeof v);
+    }
+}
+
+static void matern_slope(const double *restrict r2, size_t n, const double *restrict weight,
+                         double *restrict value, double *restrict slope)
+{
+    for (size_t k = 0; k < n; k += LANES) {
+        lanes q = 5 * load(r2 + k), s = q, e, v;
+
+        sqrt_lanes(&s);
+        exp_minus(&s, &e);
+        v = (1 + s + q * (1.0 / 3)) * e;
+        memcpy(value + k, &v, sizeof v);
+        v = load(weight + k) * (-5.0 / 6) * (1 + s) * e;
+        memcpy(slope + k, &v, sizeof v);
+    }
+}
+
+static void combine(const double *restrict u, size_t ld, const double *restrict coef, size_t cols, size_t n,
+                    double *restrict out)
+{
+    for (size_t c = 0; c < cols; c++)
+        if (coef[c] != 0)
+            for (size_t k = 0; k < n; k++)
+                out[k] += coef[c] * u[c * ld + k];
+}
+
+static void scale_minus(double s, const double *restrict a, const double *restrict b, size_t n,
+                        double *restrict out)
+{
+    for (size_t k = 0; k < n; k++)
+        out[k] = s * a[k] - b[k];
+}
+
+const struct sofa_dense SOFA_DENSE_NAME = {
+    .isa = SOFA_DENSE_ISA,
+    .dots = dots,
+    .distances = distances,
+    .matern = matern,
+    .matern_slope = matern_slope,
+    .combine = combine,
+    .scale_minus = scale_minus,
+    .dot = dot,
+};

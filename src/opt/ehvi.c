@@ -1,0 +1,216 @@
+#include "opt/ehvi.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opt/special.h"
+
+void sofa_ehvi_release(struct sofa_ehvi *ehvi)
+{
+    free(ehvi->closed.corner);
+    free(ehvi->open.corner);
+    free(ehvi->next.corner);
+    free(ehvi->levels);
+    *ehvi = (struct sofa_ehvi)SOFA_EHVI_INIT;
+}
+
+static size_t box_doubles(const struct sofa_ehvi *ehvi)
+{
+    return ehvi->q ? 2 * ehvi->q : 1; /* without cheap objectives a box is a point of volume 1 */
+}
+
+static enum sofa_code add_box(const struct sofa_ehvi *ehvi, struct sofa_boxes *list, const double *box,
+                              struct sofa_err *err)
+{
+    size_t doubles = box_doubles(ehvi), n = list->capacity ? 2 * list->capacity : 64;
+    double *corner;
+
+    if (list->count == list->capacity) {
+        corner = realloc(list->corner, n * 2 * SOFA_OPT_OBJECTIVES_MAX * sizeof *corner);
+        if (!corner)
+            return sofa_fail_nomem(err, "the acquisition");
+        list->corner = corner;
+        list->capacity = n;
+    }
+    memcpy(list->corner + list->count++ * doubles, box, doubles * sizeof *box);
+    return SOFA_OK;
+}
+
+/* Cuts an open box along the corner c: what lies beyond c in every objective is closed, the rest
+ * stays open in up to q pieces. */
+static enum sofa_code cut_box(struct sofa_ehvi *ehvi, const double *box, const double *c, struct sofa_err *err)
+{
+    size_t q = ehvi->q;
+    double rest[2 * SOFA_OPT_OBJECTIVES_MAX] = {0}, piece[2 * SOFA_OPT_OBJECTIVES_MAX];
+    enum sofa_code rc = SOFA_OK;
+
+    memcpy(rest, box, box_doubles(ehvi) * sizeof *rest);
+    for (size_t j = 0; j < q; j++) {
+        if (rest[j] >= c[j])
+            continue;
+        memcpy(piece, rest, sizeof piece);
+        piece[q + j] = c[j];
+        rest[j] = c[j];
+        SOFA_TRY(add_box(ehvi, &ehvi->next, piece, err));
+    }
+    SOFA_TRY(add_box(ehvi, &ehvi->closed, rest, err));
+out:
+    return rc;
+}
+
+static bool reaches_beyond(const double *upper, const double *c, size_t q)
+{
+    for (size_t j = 0; j < q; j++)
+        if (upper[j] <= c[j])
+            return false;
+    return true;
+}
+
+static enum sofa_code add_level(struct sofa_ehvi *ehvi, double b, struct sofa_err *err)
+{
+    size_t n = ehvi->level_capacity ? 2 * ehvi->level_capacity : 64;
+    struct sofa_ehvi_level *levels;
+
+    if (ehvi->level_count == ehvi->level_capacity) {
+        levels = realloc(ehvi->levels, n * sizeof *levels);
+        if (!levels)
+            return sofa_fail_nomem(err, "the acquisition");
+        ehvi->levels = levels;
+        ehvi->level_capacity = n;
+    }
+    ehvi->levels[ehvi->level_count++] = (struct sofa_ehvi_level){b, ehvi->closed.count};
+    return SOFA_OK;
+}
+
+/* Closes what point c dominates of the open boxes; a point that dominates nothing new has no level. */
+static enum sofa_code add_point(struct sofa_ehvi *ehvi, const double *c, double b, struct sofa_err *err)
+{
+    size_t doubles = box_doubles(ehvi), before = ehvi->closed.count;
+    struct sofa_boxes open = ehvi->open;
+    enum sofa_code rc = SOFA_OK;
+
+    ehvi->next.count = 0;
+    for (size_t i = 0; i < open.count; i++) {
+        const double *box = open.corner + i * doubles;
+
+        if (reaches_beyond(box + ehvi->q, c, ehvi->q))
+            SOFA_TRY(cut_box(ehvi, box, c, err));
+        else
+            SOFA_TRY(add_box(ehvi, &ehvi->next, box, err));
+    }
+    ehvi->open = ehvi->next;
+    ehvi->next = open;
+    if (ehvi->closed.count > before)
+        SOFA_TRY(add_level(ehvi, b, err));
+out:
+    return rc;
+}
+
+struct ranked {
+    double b;
+    size_t index;
+};
+
+static int compare_ranked(const void *pa, const void *pb)
+{
+    const struct ranked *a = pa, *b = pb;
+
+    if (a->b != b->b)
+        return a->b < b->b ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+static struct ranked *rank_points(size_t n, const double *b)
+{
+    struct ranked *order = malloc((n + 1) * sizeof *order);
+
+    for (size_t i = 0; order && i < n; i++)
+        order[i] = (struct ranked){b ? b[i] : 0, i};
+    if (order)
+        qsort(order, n, sizeof *order, compare_ranked);
+    return order;
+}
+
+/* One open box below the reference, without a lower end: queries clip it. */
+static enum sofa_code open_everything(struct sofa_ehvi *ehvi, const double *reference, struct sofa_err *err)
+{
+    double all[2 * SOFA_OPT_OBJECTIVES_MAX] = {0};
+
+    for (size_t j = 0; j < ehvi->q; j++) {
+        ehvi->reference[j] = reference[j];
+        all[j] = -INFINITY;
+        all[ehvi->q + j] = reference[j];
+    }
+    return add_box(ehvi, &ehvi->open, all, err);
+}
+
+enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
+                               const double *b, double last, struct sofa_err *err)
+{
+    struct ranked *order = rank_points(n, b);
+    enum sofa_code rc = SOFA_OK;
+
+    if (!order)
+        return sofa_fail_nomem(err, "the acquisition");
+    ehvi->q = q;
+    ehvi->closed.count = ehvi->open.count = ehvi->level_count = 0;
+    SOFA_TRY(open_everything(ehvi, reference, err));
+    for (size_t k = 0; k < n && (!b || order[k].b < last); k++)
+        SOFA_TRY(add_point(ehvi, c + order[k].index * q, order[k].b, err));
+    for (size_t i = 0; i < ehvi->open.count; i++)
+        SOFA_TRY(add_box(ehvi, &ehvi->closed, ehvi->open.corner + i * box_doubles(ehvi), err));
+    SOFA_TRY(add_level(ehvi, last, err));
+out:
+    free(order);
+    return rc;
+}
+
+/* The volume of boxes [from, to) beyond c. */
+static double clipped(const struct sofa_ehvi *ehvi, size_t from, size_t to, const double *c)
+{
+    size_t q = ehvi->q, doubles = box_doubles(ehvi);
+    double sum = 0;
+
+    for (size_t i = from; i < to; i++) {
+        const double *box = ehvi->closed.corner + i * doubles;
+        double volume = 1;
+
+        for (size_t j = 0; j < q && volume > 0; j++) {
+            double low = box[j] > c[j] ? box[j] : c[j];
+
+            volume = box[q + j] > low ? volume * (box[q + j] - low) : 0;
+        }
+        sum += volume;
+    }
+    return sum;
+}
+
+/* ln(exp(a) + exp(b)) */
+static double add_logs(double a, double b)
+{
+    double high = a > b ? a : b, low = a > b ? b : a;
+
+    return low - high < -40 ? high : high + sofa_opt_log1p(sofa_opt_exp(low - high));
+}
+
+double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
+{
+    double sum = -INFINITY, volume;
+    size_t from = 0;
+
+    for (size_t k = 0; k < ehvi->level_count; from = ehvi->levels[k++].end) {
+        volume = clipped(ehvi, from, ehvi->levels[k].end, c);
+        if (volume > 0)
+            sum = add_logs(sum, sofa_opt_log(volume) + sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
+    }
+    return sum == -INFINITY ? sum : sum + sofa_opt_log(sd);
+}
+
+double sofa_ehvi_log_volume(const struct sofa_ehvi *ehvi, const double *c)
+{
+    size_t from = ehvi->level_count > 1 ? ehvi->levels[ehvi->level_count - 2].end : 0;
+    double volume = clipped(ehvi, from, ehvi->closed.count, c);
+
+    return volume > 0 ? sofa_opt_log(volume) : -INFINITY;
+}

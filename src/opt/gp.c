@@ -1,0 +1,490 @@
+/* The covariance of a Gaussian process, its factor, and prediction. */
+#include "opt/gp.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opt/gp_impl.h"
+#include "opt/special.h"
+
+#define BLOCK SOFA_DENSE_LANES
+#define LENGTH_LEAST 0.025  /* added to every length scale */
+#define NOISE_LEAST 1e-6    /* added to the noise; of standardised outputs */
+#define JITTER_FIRST 1e-8   /* of the kernel's scale, when the factor breaks down; tenfold up to */
+#define JITTER_LAST 1.1e-4
+#define CONSTANT_VARIANCE 1.0 /* of the mean's constant, for standardised outputs */
+#define VARIANCE_LEAST 1e-14  /* of a prediction: what rounding leaves of it */
+
+double *sofa_gp_new_rows(size_t rows, size_t length)
+{
+    size_t bytes = rows * length * sizeof(double);
+    double *p = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+static void index_parameters(struct sofa_gp *gp)
+{
+    struct gp_index *at = &gp->index;
+
+    at->length = 0;
+    at->scale = gp->space.lengths;
+    at->noise = at->scale + 1;
+    at->mix = at->noise + 1;
+    at->ratio = at->mix + (gp->additive ? 1 : 0);
+    at->group = at->ratio + (gp->additive ? 1 : 0);
+    at->count = at->group + gp->space.groups * GP_PER_GROUP;
+}
+
+enum sofa_code sofa_gp_new(size_t dims, const struct sofa_opt_dim *dim, bool additive, struct sofa_gp **out,
+                           struct sofa_err *err)
+{
+    struct sofa_gp *gp = calloc(1, sizeof *gp);
+    enum sofa_code rc;
+
+    *out = NULL;
+    if (!gp)
+        return sofa_fail_nomem(err, "a Gaussian process");
+    SOFA_TRY(sofa_gp_space_init(&gp->space, dims, dim, err));
+    gp->additive = additive && gp->space.layers > 1;
+    gp->dense = sofa_dense_best();
+    index_parameters(gp);
+    gp->theta = calloc(gp->index.count, sizeof *gp->theta);
+    gp->factored_theta = calloc(gp->index.count, sizeof *gp->theta);
+    gp->kernel.inverse = sofa_gp_new_rows(3, gp->space.padded + BLOCK);
+    gp->scratch = sofa_gp_new_rows(2 + BLOCK, gp->space.padded + BLOCK);
+    gp->kernel.shared = calloc(gp->space.groups + 1, sizeof *gp->kernel.shared);
+    if (!gp->theta || !gp->factored_theta || !gp->kernel.inverse || !gp->scratch ||
+        !gp->kernel.shared) {
+        rc = sofa_fail_nomem(err, "a Gaussian process");
+        goto out;
+    }
+    gp->kernel.inverse_layer = gp->kernel.inverse + gp->space.padded;
+    gp->kernel.slope = gp->kernel.inverse_layer + gp->space.padded;
+    sofa_gp_prior_mode(gp, gp->theta);
+    *out = gp;
+    gp = NULL;
+out:
+    sofa_gp_free(gp);
+    return rc;
+}
+
+static void free_rows(struct sofa_gp *gp)
+{
+    double **const rows[] = {&gp->u, &gp->cholesky, &gp->inverse_t, &gp->inverse, &gp->precision,
+                             &gp->strip, &gp->z, &gp->innovation, &gp->weight};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        free(*rows[i]);
+        *rows[i] = NULL;
+    }
+    free(gp->x);
+    free(gp->factored_x);
+    gp->x = gp->factored_x = NULL;
+    gp->capacity = gp->draws_capacity = gp->factored = 0;
+}
+
+void sofa_gp_free(struct sofa_gp *gp)
+{
+    if (!gp)
+        return;
+    free_rows(gp);
+    sofa_gp_space_release(&gp->space);
+    free(gp->theta);
+    free(gp->factored_theta);
+    free(gp->kernel.inverse);
+    free(gp->kernel.shared);
+    free(gp->scratch);
+    free(gp);
+}
+
+/* Room for `rows` points; what was factored is forgotten when it grows, the data are kept. */
+static enum sofa_code reserve(struct sofa_gp *gp, size_t rows, struct sofa_err *err)
+{
+    size_t dims = gp->space.dims, n = 64;
+    int *x = gp->x;
+    double *z = gp->z;
+
+    if (rows <= gp->capacity)
+        return SOFA_OK;
+    while (n < rows)
+        n += n / 2 / 16 * 16;
+    gp->x = NULL;
+    gp->z = NULL;
+    free_rows(gp);
+    gp->x = calloc(n * dims, sizeof *gp->x);
+    gp->factored_x = calloc(n * dims, sizeof *gp->x);
+    gp->z = sofa_gp_new_rows(1, n);
+    gp->u = sofa_gp_new_rows(gp->space.padded + BLOCK, n);
+    gp->cholesky = sofa_gp_new_rows(n, n);
+    gp->inverse_t = sofa_gp_new_rows(n, n);
+    gp->inverse = sofa_gp_new_rows(n, n);
+    gp->strip = sofa_gp_new_rows(GP_STRIP_ROWS, n);
+    if (gp->x && gp->z && x && z) {
+        memcpy(gp->x, x, gp->n * dims * sizeof *x);
+        memcpy(gp->z, z, gp->n * sizeof *z);
+    }
+    free(x);
+    free(z);
+    if (!gp->x || !gp->factored_x || !gp->z || !gp->u || !gp->cholesky || !gp->inverse_t || !gp->inverse ||
+        !gp->strip) {
+        free_rows(gp);
+        gp->n = 0;
+        return sofa_fail_nomem(err, "a Gaussian process");
+    }
+    gp->capacity = n;
+    return SOFA_OK;
+}
+
+enum sofa_code sofa_gp_data(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err)
+{
+    double sum = 0, squares = 0;
+    enum sofa_code rc;
+
+    SOFA_TRY(reserve(gp, n + 1, err));
+    memcpy(gp->x, x, n * gp->space.dims * sizeof *x);
+    gp->n = n;
+    for (size_t i = 0; i < n; i++)
+        sum += z[i];
+    gp->centre = sum / (double)n;
+    for (size_t i = 0; i < n; i++)
+        squares += (z[i] - gp->centre) * (z[i] - gp->centre);
+    gp->spread = sqrt(squares / (double)n);
+    if (!(gp->spread > 1e-12 * (1 + fabs(gp->centre))))
+        gp->spread = 1; /* a constant: any unit will do */
+    for (size_t i = 0; i < n; i++)
+        gp->z[i] = (z[i] - gp->centre) / gp->spread;
+out:
+    return rc;
+}
+
+/* The features of rows [from, to) into gp->u. */
+static void place_points(struct sofa_gp *gp, size_t from, size_t to)
+{
+    for (size_t c = 0; c < gp->space.columns; c++)
+        for (size_t i = from; i < to; i++)
+            gp->u[c * gp->capacity + i] =
+                sofa_gp_feature(&gp->space, gp->space.warped, c, gp->x + i * gp->space.dims);
+}
+
+static void set_kernel(struct sofa_gp *gp, const double *theta)
+{
+    const struct gp_index *at = &gp->index;
+    struct gp_kernel *kernel = &gp->kernel;
+    double rho = gp->additive ? sofa_opt_exp(theta[at->ratio]) : 1, length;
+
+    kernel->scale = sofa_opt_exp(theta[at->scale]);
+    kernel->noise = sofa_opt_exp(theta[at->noise]) + NOISE_LEAST;
+    kernel->mix = gp->additive ? 1 / (1 + sofa_opt_exp(-theta[at->mix])) : 1;
+    for (size_t c = 0; c < gp->space.columns; c++) {
+        const struct gp_column *column = &gp->space.column[c];
+        const double *group = theta + at->group + (size_t)(column->group < 0 ? 0 : column->group) * GP_PER_GROUP;
+
+        length = sofa_opt_exp(theta[at->length + column->length]) + LENGTH_LEAST;
+        kernel->inverse[c] = 1 / (length * length);
+        kernel->inverse_layer[c] = kernel->inverse[c] / (rho * rho);
+        kernel->slope[c] = column->group < 0 ? 0 : sofa_opt_exp(group[GP_V]);
+    }
+    for (size_t g = 0; g < gp->space.groups; g++)
+        kernel->shared[g] = sofa_opt_exp(theta[at->group + g * GP_PER_GROUP + GP_T]);
+}
+
+void sofa_gp_set(struct sofa_gp *gp, const double *theta)
+{
+    set_kernel(gp, theta);
+    sofa_gp_space_warp(&gp->space, theta + gp->index.group);
+    place_points(gp, 0, gp->n);
+}
+
+void sofa_gp_features(const struct sofa_gp *gp, const int *x, double *u)
+{
+    for (size_t c = 0; c < gp->space.columns; c++)
+        u[c] = sofa_gp_feature(&gp->space, gp->space.warped, c, x);
+    for (size_t c = gp->space.columns; c < gp->space.padded; c++)
+        u[c] = 0;
+}
+
+double sofa_gp_linear(const struct sofa_gp *gp, const double *u, double *coef)
+{
+    const struct gp_space *space = &gp->space;
+
+    for (size_t c = 0; c < space->columns; c++)
+        coef[c] = gp->kernel.slope[c] * u[c];
+    for (size_t g = 0; g < space->groups; g++) {
+        double sum = 0;
+
+        if (space->group[g].columns < 2)
+            continue; /* the shared slope is the column's own */
+        for (size_t c = 0; c < space->columns; c++)
+            if (space->column[c].group == (int)g)
+                sum += u[c];
+        sum *= gp->kernel.shared[g] * space->group[g].share * space->group[g].share;
+        for (size_t c = 0; c < space->columns; c++)
+            if (space->column[c].group == (int)g)
+                coef[c] += sum;
+    }
+    return CONSTANT_VARIANCE;
+}
+
+/* Covariances of a point with features u (coef: scratch [padded]) and rows [0, m) to out. */
+static void covariances(struct sofa_gp *gp, const double *u, double *coef, size_t m, double *out)
+{
+    const struct gp_space *space = &gp->space;
+    const struct gp_kernel *kernel = &gp->kernel;
+    double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
+    double constant = sofa_gp_linear(gp, u, coef);
+
+    for (size_t k = 0; k < m; k++)
+        out[k] = constant;
+    gp->dense->combine(gp->u, gp->capacity, coef, space->columns, m, out);
+    gp->dense->distances(gp->u, gp->capacity, u, kernel->inverse, space->columns, m, r2);
+    gp->dense->matern(r2, m, kernel->scale * kernel->mix, out);
+    for (size_t l = 0; gp->additive && l < space->layers; l++) {
+        size_t from = space->layer[l].from;
+
+        gp->dense->distances(gp->u + from * gp->capacity, gp->capacity, u + from, kernel->inverse_layer + from,
+                             space->layer[l].to - from, m, r2);
+        gp->dense->matern(r2, m, kernel->scale * (1 - kernel->mix) / (double)space->layers, out);
+    }
+}
+
+/* The prior variance at features u. */
+static double own_variance(const struct sofa_gp *gp, const double *u, double *coef)
+{
+    double sum = gp->kernel.scale + sofa_gp_linear(gp, u, coef);
+
+    for (size_t c = 0; c < gp->space.columns; c++)
+        sum += coef[c] * u[c];
+    return sum;
+}
+
+/* Rows [at, at + BLOCK) of the covariance into the factor's place. */
+static void fill_block(struct sofa_gp *gp, size_t at, size_t rows)
+{
+    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded;
+
+    for (size_t i = at; i < at + BLOCK; i++) {
+        double *row = gp->cholesky + i * gp->capacity;
+
+        if (i < rows) {
+            for (size_t c = 0; c < gp->space.padded; c++)
+                u[c] = gp->u[c * gp->capacity + i];
+            covariances(gp, u, coef, at + BLOCK, row);
+            row[i] = own_variance(gp, u, coef) + gp->kernel.noise + gp->jitter * gp->kernel.scale;
+        } else {
+            memset(row, 0, (at + BLOCK) * sizeof *row);
+            row[i] = 1;
+        }
+    }
+}
+
+/* Solves for the block (ib, jb) of L; false when a pivot isn't positive. */
+static bool solve_block(struct sofa_gp *gp, size_t ib, size_t jb)
+{
+    size_t ld = gp->capacity;
+    double *a = gp->cholesky + ib * ld + jb, *l = gp->cholesky + jb * ld + jb, sums[BLOCK * BLOCK], v;
+
+    gp->dense->dots(gp->cholesky + ib * ld, ld, gp->cholesky + jb * ld, ld, 0, jb, sums);
+    for (size_t r = 0; r < BLOCK; r++) {
+        size_t end = ib == jb ? r + 1 : BLOCK;
+
+        for (size_t c = 0; c < end; c++) {
+            v = a[r * ld + c] - sums[r * BLOCK + c];
+            for (size_t q = 0; q < c; q++)
+                v -= a[r * ld + q] * l[c * ld + q];
+            if (ib == jb && r == c) {
+                if (!(v > 0))
+                    return false;
+                a[r * ld + c] = sqrt(v);
+            } else {
+                a[r * ld + c] = v / l[c * ld + c];
+            }
+        }
+        for (size_t c = end; c < BLOCK; c++)
+            a[r * ld + c] = 0;
+    }
+    return true;
+}
+
+/* The block (ib, jb) of L^-1, jb <= ib, by rows and transposed. */
+static void invert_block(struct sofa_gp *gp, size_t ib, size_t jb)
+{
+    size_t ld = gp->capacity;
+    const double *l = gp->cholesky + ib * ld + ib;
+    double sums[BLOCK * BLOCK], block[BLOCK][BLOCK];
+
+    gp->dense->dots(gp->cholesky + ib * ld, ld, gp->inverse_t + jb * ld, ld, jb, ib, sums);
+    for (size_t r = 0; r < BLOCK; r++)
+        for (size_t c = 0; c < BLOCK; c++) {
+            double v = (ib == jb && r == c) - sums[r * BLOCK + c];
+
+            for (size_t q = 0; q < r; q++)
+                v -= l[r * ld + q] * block[q][c];
+            block[r][c] = ib == jb && c > r ? 0 : v / l[r * ld + r];
+            gp->inverse[(ib + r) * ld + jb + c] = block[r][c];
+            gp->inverse_t[(jb + c) * ld + ib + r] = block[r][c];
+        }
+}
+
+static bool factor_rows(struct sofa_gp *gp, size_t from, size_t rows, bool inverse)
+{
+    for (size_t ib = from / BLOCK * BLOCK; ib < rows; ib += BLOCK) {
+        fill_block(gp, ib, rows);
+        for (size_t jb = 0; jb <= ib; jb += BLOCK)
+            if (!solve_block(gp, ib, jb))
+                return false;
+        for (size_t jb = 0; inverse && jb <= ib; jb += BLOCK)
+            invert_block(gp, ib, jb);
+    }
+    return true;
+}
+
+enum sofa_code sofa_gp_factor(struct sofa_gp *gp, size_t from, size_t rows, bool inverse, struct sofa_err *err)
+{
+    gp->rows = rows;
+    if (from == 0)
+        gp->jitter = 0;
+    if (factor_rows(gp, from, rows, inverse))
+        return SOFA_OK;
+    for (double jitter = JITTER_FIRST; jitter < JITTER_LAST; jitter *= 10) {
+        if (jitter <= gp->jitter)
+            continue;
+        gp->jitter = jitter;
+        if (factor_rows(gp, 0, rows, inverse))
+            return SOFA_OK;
+    }
+    return sofa_fail(err, SOFA_E_NUMERIC, "the covariance of %zu points is not positive definite", rows);
+}
+
+void sofa_gp_innovate(struct sofa_gp *gp, size_t n)
+{
+    for (size_t i = n; i < SOFA_DENSE_ROUND(n); i++)
+        gp->z[i] = 0;
+    for (size_t i = 0; i < n; i++)
+        gp->innovation[i] = gp->dense->dot(gp->inverse + i * gp->capacity, gp->z, SOFA_DENSE_ROUND(i + 1));
+}
+
+void sofa_gp_weights(struct sofa_gp *gp, size_t rows, size_t draws)
+{
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(rows);
+
+    for (size_t f = 0; f < draws; f++) {
+        double *t = gp->innovation + f * ld, *weight = gp->weight + f * ld;
+
+        for (size_t i = rows; i < end; i++)
+            t[i] = weight[i] = 0;
+        for (size_t j = 0; j < rows; j++) {
+            size_t from = j / BLOCK * BLOCK;
+
+            weight[j] = gp->dense->dot(gp->inverse_t + j * ld + from, t + from, end - from);
+        }
+    }
+}
+
+enum sofa_code sofa_gp_reserve_draws(struct sofa_gp *gp, size_t draws, struct sofa_err *err)
+{
+    if (draws <= gp->draws_capacity)
+        return SOFA_OK;
+    free(gp->innovation);
+    free(gp->weight);
+    gp->innovation = sofa_gp_new_rows(draws, gp->capacity);
+    gp->weight = sofa_gp_new_rows(draws, gp->capacity);
+    gp->draws_capacity = gp->innovation && gp->weight ? draws : 0;
+    return gp->draws_capacity ? SOFA_OK : sofa_fail_nomem(err, "a Gaussian process");
+}
+
+enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *x_pending, size_t draws,
+                                 const double *e, struct sofa_err *err)
+{
+    size_t dims = gp->space.dims, rows = gp->n + pending, same = 0;
+    enum sofa_code rc;
+
+    SOFA_TRY(reserve(gp, rows + 1, err));
+    SOFA_TRY(sofa_gp_reserve_draws(gp, draws, err));
+    if (pending)
+        memcpy(gp->x + gp->n * dims, x_pending, pending * dims * sizeof *gp->x);
+    sofa_gp_set(gp, gp->theta);
+    place_points(gp, gp->n, rows);
+    if (memcmp(gp->theta, gp->factored_theta, gp->index.count * sizeof *gp->theta) == 0)
+        while (same < rows && same < gp->factored &&
+               memcmp(gp->x + same * dims, gp->factored_x + same * dims, dims * sizeof *gp->x) == 0)
+            same++;
+    gp->factored = 0;
+    SOFA_TRY(sofa_gp_factor(gp, same, rows, true, err));
+    memcpy(gp->factored_theta, gp->theta, gp->index.count * sizeof *gp->theta);
+    memcpy(gp->factored_x, gp->x, rows * dims * sizeof *gp->x);
+    gp->factored = rows;
+    sofa_gp_innovate(gp, gp->n);
+    gp->draws = draws;
+    for (size_t f = draws; f-- > 0;) {
+        double *t = gp->innovation + f * gp->capacity;
+
+        if (f > 0)
+            memcpy(t, gp->innovation, gp->n * sizeof *t);
+        for (size_t i = 0; i < pending; i++)
+            t[gp->n + i] = e ? e[f * pending + i] : 0;
+    }
+    sofa_gp_weights(gp, rows, draws);
+out:
+    return rc;
+}
+
+double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i)
+{
+    size_t row = gp->n + i;
+
+    return gp->centre + gp->spread * gp->dense->dot(gp->cholesky + row * gp->capacity,
+                                                    gp->innovation + draw * gp->capacity,
+                                                    SOFA_DENSE_ROUND(row + 1));
+}
+
+void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd)
+{
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->rows);
+    double *k = gp->strip, *u = gp->scratch, *coef = gp->scratch + gp->space.padded;
+    double variance[SOFA_GP_BATCH] = {0}, sums[BLOCK * BLOCK];
+
+    for (size_t c = 0; c < count; c++) {
+        sofa_gp_features(gp, x[c], u);
+        covariances(gp, u, coef, end, k + c * ld);
+        for (size_t i = gp->rows; i < end; i++)
+            k[c * ld + i] = 0;
+        variance[c] = own_variance(gp, u, coef);
+        for (size_t f = 0; f < gp->draws; f++)
+            mean[c * gp->draws + f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * ld, k + c * ld, end);
+    }
+    for (size_t ib = 0; ib < end; ib += BLOCK) {
+        gp->dense->dots(gp->inverse + ib * ld, ld, k, ld, 0, ib + BLOCK, sums);
+        for (size_t c = 0; c < count; c++)
+            for (size_t r = 0; r < BLOCK; r++)
+                variance[c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
+    }
+    for (size_t c = 0; c < count; c++)
+        sd[c] = gp->spread * sqrt(variance[c] > VARIANCE_LEAST ? variance[c] : VARIANCE_LEAST);
+}
+
+size_t sofa_gp_theta_count(const struct sofa_gp *gp)
+{
+    return gp->index.count;
+}
+
+double *sofa_gp_theta(struct sofa_gp *gp)
+{
+    return gp->theta;
+}
+
+double sofa_gp_jitter(const struct sofa_gp *gp)
+{
+    return gp->jitter;
+}
+
+bool sofa_gp_additive(const struct sofa_gp *gp)
+{
+    return gp->additive;
+}
+
+size_t sofa_gp_points(const struct sofa_gp *gp)
+{
+    return gp->n;
+}

@@ -1,0 +1,78 @@
+/*
+ * The Gaussian process that learns the uncertain objective from lattice points.
+ *
+ * Features u are the levels' places in [0,1], warped by Kumaraswamy's 1-(1-x^a)^b with (a,b) shared
+ * within a parameter group (Snoek et al., ICML 2014), less 1/2; an unordered dimension is one
+ * column per level, so that r^2 grows by 1/l^2 where two points differ.  The covariance is
+ *
+ *   s^2 [w Matern52(r_ARD) + (1-w) mean over layers of Matern52(r of that layer, lengths times rho)]
+ *   + 1 + sum_c v_g u_c u'_c + sum_g t_g F_g F'_g,   F_g = sum over the group's columns of u / sqrt(their number)
+ *
+ * where the second line is a linear mean with its coefficients integrated out, v of a column's own
+ * slope and t of the slope that a group shares.  Noise s_n^2 is added on the diagonal.  The
+ * parameters are found by maximum a posteriori; their priors are in gp_prior.c.
+ *
+ * Outputs are standardised inside; predictions are in the caller's units.  All bits are the same
+ * whatever the processor (opt/dense.h, opt/special.h).  Memory grows with the square of the points.
+ */
+#ifndef SOFA_OPT_GP_H
+#define SOFA_OPT_GP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "opt/optimizer.h"
+
+struct sofa_gp;
+
+/* `dim` must outlive the process.  `additive`: with the per-layer part (w < 1). */
+enum sofa_code sofa_gp_new(size_t dims, const struct sofa_opt_dim *dim, bool additive, struct sofa_gp **gp,
+                           struct sofa_err *err);
+void sofa_gp_free(struct sofa_gp *gp);
+
+/* Takes x [n][dims] and outputs z [n] for fitting and conditioning; n >= 1. */
+enum sofa_code sofa_gp_data(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err);
+
+/* Parameters: logarithms (w: its logit), in the order of sofa_gp_theta_name. */
+size_t sofa_gp_theta_count(const struct sofa_gp *gp);
+void sofa_gp_theta_name(const struct sofa_gp *gp, size_t i, char *buf, size_t size);
+double *sofa_gp_theta(struct sofa_gp *gp);        /* [count], to read or to set */
+void sofa_gp_prior_mode(const struct sofa_gp *gp, double *theta);
+
+/* Log evidence ln p(z | theta) of the standardised data and, where gradient isn't NULL, its
+ * derivatives.  SOFA_E_NUMERIC when the covariance is not positive definite even with jitter. */
+enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double *evidence, double *gradient,
+                                struct sofa_err *err);
+/* ln p(theta) and, added to gradient where that isn't NULL, its derivatives. */
+double sofa_gp_log_prior(const struct sofa_gp *gp, const double *theta, double *gradient);
+
+/* Which starts a fit tries: bits. */
+#define SOFA_GP_FROM_LAST 1u  /* theta as it is */
+#define SOFA_GP_FROM_MODE 2u  /* the prior's mode */
+#define SOFA_GP_FROM_SHORT 4u /* lengths sqrt(d)/10 */
+/* Sets theta to the best of the maxima found from `starts` with `iterations` of BFGS each;
+ * *posterior: evidence plus prior there. */
+enum sofa_code sofa_gp_fit(struct sofa_gp *gp, unsigned starts, int iterations, double *posterior,
+                           struct sofa_err *err);
+
+/*
+ * Makes the process ready to predict: factors the covariance of the data and of `pending` points
+ * x_pending, whose outputs are drawn `draws` times jointly from the posterior, by the standard normal
+ * innovations e [draws][pending] (NULL: zero, which believes the mean).  Only what differs from the
+ * factor at hand is computed: points appended to the same data and parameters cost O(n^2) each.
+ */
+enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *x_pending, size_t draws,
+                                 const double *e, struct sofa_err *err);
+double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i); /* the drawn output of pending point i */
+
+#define SOFA_GP_BATCH 4
+/* Posterior of the output (without noise) at count <= SOFA_GP_BATCH points x: mean [count][draws],
+ * sd [count]. */
+void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd);
+
+double sofa_gp_jitter(const struct sofa_gp *gp); /* added to the diagonal of the last factor, relative */
+bool sofa_gp_additive(const struct sofa_gp *gp);
+size_t sofa_gp_points(const struct sofa_gp *gp);
+
+#endif

@@ -1,0 +1,361 @@
+/* The evidence of a Gaussian process, its gradient, and the fit. */
+#include <gsl/gsl_multimin.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opt/gp_impl.h"
+#include "opt/special.h"
+
+#define BLOCK SOFA_DENSE_LANES
+#define LN_2PI 1.83787706640934548356
+
+/* What one pass over W = alpha alpha' - K^-1 gathers; the evidence changes by tr(W dK)/2. */
+struct sums {
+    double trace;      /* sum of W_ii */
+    double ard, layer; /* sum of W o k of both parts, without their weights */
+    double *moment;       /* [padded] sum over i, k of G_ik (u_ic - u_kc)^2 / 2 of the ARD part */
+    double *moment_layer; /* [padded] the same of the additive part */
+    double *slope;        /* [padded] sum of u_c' W u_c */
+    double *shared;       /* [groups] sum of F_g' W F_g */
+    double *by_a, *by_b;  /* [groups] derivatives of the evidence by ln a and ln b */
+};
+
+/* K^-1 = L^-T L^-1, all of it. */
+static void fill_precision(struct sofa_gp *gp)
+{
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n);
+    double sums[BLOCK * BLOCK];
+
+    for (size_t ib = 0; ib < end; ib += BLOCK)
+        for (size_t jb = 0; jb <= ib; jb += BLOCK) {
+            gp->dense->dots(gp->inverse_t + ib * ld, ld, gp->inverse_t + jb * ld, ld, ib, end, sums);
+            for (size_t r = 0; r < BLOCK; r++)
+                for (size_t c = 0; c < BLOCK; c++) {
+                    gp->precision[(ib + r) * ld + jb + c] = sums[r * BLOCK + c];
+                    gp->precision[(jb + c) * ld + ib + r] = sums[r * BLOCK + c];
+                }
+        }
+}
+
+/* Derivatives of the evidence by the features of point i turn into those by the warp. */
+static void add_warp(const struct sofa_gp *gp, size_t i, size_t c, double by_feature, struct sums *sums)
+{
+    const struct gp_space *space = &gp->space;
+    const int *x = gp->x + i * space->dims;
+    int g = space->column[c].group;
+
+    if (g < 0)
+        return;
+    sums->by_a[g] += by_feature * sofa_gp_feature(space, space->by_a, c, x);
+    sums->by_b[g] += by_feature * sofa_gp_feature(space, space->by_b, c, x);
+}
+
+/* One Matern part on columns [from, to) for the points [ib, ib + BLOCK): adds W o k to *total, and
+ * G = W o dk/dr2 to the moments and the warp. */
+static void add_matern(struct sofa_gp *gp, size_t ib, size_t from, size_t to, const double *inverse, double weight,
+                       double *total, double *moment, struct sums *sums)
+{
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n), rows = gp->n - ib < BLOCK ? gp->n - ib : BLOCK;
+    double *w = gp->strip + GP_STRIP_W * ld, *slope = gp->strip + GP_STRIP_G * ld, *u = gp->scratch;
+    double *value = gp->strip + GP_STRIP_VALUE * ld, *r2 = gp->strip + GP_STRIP_R2 * ld;
+    double row_sum[BLOCK] = {0}, products[BLOCK * BLOCK];
+
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = from; c < to; c++)
+            u[c] = gp->u[c * ld + ib + r];
+        gp->dense->distances(gp->u + from * ld, ld, u + from, inverse + from, to - from, end, r2);
+        gp->dense->matern_slope(r2, end, w + r * ld, value, slope + r * ld);
+        *total += gp->dense->dot(w + r * ld, value, end);
+        for (size_t k = 0; k < gp->n; k++)
+            row_sum[r] += slope[r * ld + k];
+    }
+    for (size_t cb = from; cb < to; cb += BLOCK) {
+        gp->dense->dots(slope, ld, gp->u + cb * ld, ld, 0, end, products);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = cb; c < to && c < cb + BLOCK; c++) {
+                double here = gp->u[c * ld + ib + r];
+                double pull = row_sum[r] * here - products[r * BLOCK + c - cb]; /* sum of G_ik (u_i - u_k) */
+
+                moment[c] += here * pull;
+                add_warp(gp, ib + r, c, 2 * weight * inverse[c] * pull, sums);
+            }
+    }
+}
+
+/* The linear part for the points [ib, ib + BLOCK): H = W u_c of each column. */
+static void add_linear(struct sofa_gp *gp, size_t ib, struct sums *sums)
+{
+    const struct gp_space *space = &gp->space;
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n), rows = gp->n - ib < BLOCK ? gp->n - ib : BLOCK;
+    double *h = gp->scratch + 2 * space->padded, products[BLOCK * BLOCK]; /* [BLOCK][padded] */
+
+    for (size_t cb = 0; cb < space->columns; cb += BLOCK) {
+        gp->dense->dots(gp->strip + GP_STRIP_W * ld, ld, gp->u + cb * ld, ld, 0, end, products);
+        for (size_t r = 0; r < BLOCK; r++)
+            for (size_t c = cb; c < cb + BLOCK; c++)
+                h[r * space->padded + c] = products[r * BLOCK + c - cb];
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const double *row = h + r * space->padded;
+
+        for (size_t g = 0; g < space->groups; g++) {
+            double feature = 0, product = 0, share = space->group[g].share;
+
+            for (size_t c = 0; c < space->columns; c++)
+                if (space->column[c].group == (int)g) {
+                    feature += gp->u[c * ld + ib + r] * share;
+                    product += row[c] * share;
+                }
+            if (space->group[g].columns > 1)
+                sums->shared[g] += feature * product;
+            for (size_t c = 0; c < space->columns; c++)
+                if (space->column[c].group == (int)g) {
+                    sums->slope[c] += gp->u[c * ld + ib + r] * row[c];
+                    add_warp(gp, ib + r, c,
+                             gp->kernel.slope[c] * row[c] +
+                                 (space->group[g].columns > 1 ? gp->kernel.shared[g] * share * product : 0),
+                             sums);
+                }
+        }
+    }
+}
+
+static void gather(struct sofa_gp *gp, struct sums *sums)
+{
+    const struct gp_space *space = &gp->space;
+    const struct gp_kernel *kernel = &gp->kernel;
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n);
+    double *w = gp->strip + GP_STRIP_W * ld, share;
+
+    for (size_t ib = 0; ib < gp->n; ib += BLOCK) {
+        for (size_t r = 0; r < BLOCK; r++) {
+            gp->dense->scale_minus(gp->weight[ib + r], gp->weight, gp->precision + (ib + r) * ld, end, w + r * ld);
+            for (size_t k = gp->n; k < end; k++)
+                w[r * ld + k] = 0;
+            if (ib + r < gp->n)
+                sums->trace += w[r * ld + ib + r];
+        }
+        add_matern(gp, ib, 0, space->columns, kernel->inverse, kernel->scale * kernel->mix, &sums->ard,
+                   sums->moment, sums);
+        share = kernel->scale * (1 - kernel->mix) / (double)(space->layers ? space->layers : 1);
+        for (size_t l = 0; gp->additive && l < space->layers; l++)
+            add_matern(gp, ib, space->layer[l].from, space->layer[l].to, kernel->inverse_layer, share,
+                       &sums->layer, sums->moment_layer, sums);
+        add_linear(gp, ib, sums);
+    }
+}
+
+/* From the sums to derivatives by the parameters. */
+static void set_gradient(const struct sofa_gp *gp, const double *theta, const struct sums *sums, double *gradient)
+{
+    const struct gp_space *space = &gp->space;
+    const struct gp_kernel *kernel = &gp->kernel;
+    const struct gp_index *at = &gp->index;
+    double layers = (double)(space->layers ? space->layers : 1), part, length;
+    double layer_weight = kernel->scale * (1 - kernel->mix) / layers;
+
+    memset(gradient, 0, at->count * sizeof *gradient);
+    for (size_t c = 0; c < space->columns; c++) {
+        size_t l = at->length + space->column[c].length;
+        int g = space->column[c].group;
+
+        length = sofa_opt_exp(theta[l]);
+        part = -2 * kernel->scale * kernel->mix * kernel->inverse[c] * sums->moment[c];
+        if (gp->additive) {
+            double additive = -2 * layer_weight * kernel->inverse_layer[c] * sums->moment_layer[c];
+
+            gradient[at->ratio] += additive;
+            part += additive;
+        }
+        gradient[l] += part * length * sqrt(kernel->inverse[c]); /* the length is exp(theta) and a bit */
+        if (g >= 0)
+            gradient[at->group + (size_t)g * GP_PER_GROUP + GP_V] += 0.5 * kernel->slope[c] * sums->slope[c];
+    }
+    gradient[at->scale] =
+        0.5 * kernel->scale * (kernel->mix * sums->ard + (1 - kernel->mix) / layers * sums->layer + gp->jitter * sums->trace);
+    gradient[at->noise] = 0.5 * sofa_opt_exp(theta[at->noise]) * sums->trace;
+    if (gp->additive)
+        gradient[at->mix] =
+            0.5 * kernel->scale * kernel->mix * (1 - kernel->mix) * (sums->ard - sums->layer / layers);
+    for (size_t g = 0; g < space->groups; g++) {
+        double *group = gradient + at->group + g * GP_PER_GROUP;
+
+        group[GP_A] = sums->by_a[g];
+        group[GP_B] = sums->by_b[g];
+        group[GP_T] = 0.5 * kernel->shared[g] * sums->shared[g];
+    }
+}
+
+static enum sofa_code add_gradient(struct sofa_gp *gp, const double *theta, double *gradient, struct sofa_err *err)
+{
+    size_t padded = gp->space.padded, groups = gp->space.groups;
+    double *room;
+    struct sums sums = {0};
+
+    if (!gp->precision)
+        gp->precision = sofa_gp_new_rows(gp->capacity, gp->capacity);
+    room = calloc(3 * padded + 3 * groups + 1, sizeof *room);
+    if (!room || !gp->precision) {
+        free(room);
+        return sofa_fail_nomem(err, "a Gaussian process");
+    }
+    sums.moment = room;
+    sums.moment_layer = room + padded;
+    sums.slope = room + 2 * padded;
+    sums.shared = room + 3 * padded;
+    sums.by_a = sums.shared + groups;
+    sums.by_b = sums.by_a + groups;
+    fill_precision(gp);
+    gather(gp, &sums);
+    set_gradient(gp, theta, &sums, gradient);
+    free(room);
+    return SOFA_OK;
+}
+
+enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double *evidence, double *gradient,
+                                struct sofa_err *err)
+{
+    double sum = 0;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_gp_reserve_draws(gp, 1, err));
+    gp->factored = 0;
+    sofa_gp_set(gp, theta);
+    SOFA_TRY(sofa_gp_factor(gp, 0, gp->n, true, err));
+    sofa_gp_innovate(gp, gp->n);
+    for (size_t i = 0; i < gp->n; i++) {
+        sum -= 0.5 * gp->innovation[i] * gp->innovation[i];
+        sum -= sofa_opt_log(gp->cholesky[i * gp->capacity + i]);
+    }
+    *evidence = sum - 0.5 * (double)gp->n * LN_2PI;
+    if (gradient) {
+        sofa_gp_weights(gp, gp->n, 1);
+        SOFA_TRY(add_gradient(gp, theta, gradient, err));
+    }
+out:
+    return rc;
+}
+
+/*
+ * The fit: GSL's bfgs2 asks for the function and the gradient apart, at the same places; the last
+ * answer is kept.
+ */
+#define THETA_BOUND 25.0 /* of any logarithm: beyond it a point is refused */
+#define REFUSED 1e10
+
+struct search {
+    struct sofa_gp *gp;
+    double *theta, *gradient; /* of the last answer */
+    double value;
+    bool known;
+    size_t count;
+};
+
+static void answer(struct search *search, const gsl_vector *v)
+{
+    bool same = search->known, inside = true;
+
+    for (size_t i = 0; i < search->count; i++) {
+        double t = gsl_vector_get(v, i);
+
+        same &= search->theta[i] == t;
+        inside &= fabs(t) <= THETA_BOUND; /* false for NaN */
+        search->theta[i] = t;
+    }
+    if (same)
+        return;
+    search->known = true;
+    memset(search->gradient, 0, search->count * sizeof *search->gradient);
+    if (!inside || sofa_gp_evidence(search->gp, search->theta, &search->value, search->gradient, NULL) != SOFA_OK) {
+        search->value = -REFUSED;
+        return;
+    }
+    search->value += sofa_gp_log_prior(search->gp, search->theta, search->gradient);
+}
+
+static double minus_posterior(const gsl_vector *v, void *search)
+{
+    answer(search, v);
+    return -((struct search *)search)->value;
+}
+
+static void minus_gradient(const gsl_vector *v, void *context, gsl_vector *g)
+{
+    struct search *search = context;
+
+    answer(search, v);
+    for (size_t i = 0; i < search->count; i++)
+        gsl_vector_set(g, i, -search->gradient[i]);
+}
+
+static void minus_both(const gsl_vector *v, void *search, double *f, gsl_vector *g)
+{
+    *f = minus_posterior(v, search);
+    minus_gradient(v, search, g);
+}
+
+#define FIT_STEP 0.3       /* first step, in logarithms */
+#define FIT_TOLERANCE 0.1  /* of the line search */
+#define FIT_GRADIENT 0.02  /* stop below: the posterior is known to about 1e-3 */
+
+/* Climbs from *best->theta; keeps the better of what it finds and what *best holds. */
+static void climb(struct search *search, gsl_multimin_fdfminimizer *m, gsl_vector *start, int iterations,
+                  double *best, double *value)
+{
+    gsl_multimin_function_fdf f = {minus_posterior, minus_gradient, minus_both, search->count, search};
+
+    if (gsl_multimin_fdfminimizer_set(m, &f, start, FIT_STEP, FIT_TOLERANCE) != 0)
+        return;
+    for (int i = 0; i < iterations; i++)
+        if (gsl_multimin_fdfminimizer_iterate(m) != 0 ||
+            gsl_multimin_test_gradient(gsl_multimin_fdfminimizer_gradient(m), FIT_GRADIENT) == 0)
+            break;
+    if (-gsl_multimin_fdfminimizer_minimum(m) > *value) {
+        *value = -gsl_multimin_fdfminimizer_minimum(m);
+        for (size_t i = 0; i < search->count; i++)
+            best[i] = gsl_vector_get(gsl_multimin_fdfminimizer_x(m), i);
+    }
+}
+
+static void set_start(const struct sofa_gp *gp, unsigned which, gsl_vector *start, double *scratch)
+{
+    sofa_gp_prior_mode(gp, scratch);
+    for (size_t i = 0; i < gp->index.count; i++)
+        gsl_vector_set(start, i, which == SOFA_GP_FROM_LAST ? gp->theta[i] : scratch[i]);
+    if (which == SOFA_GP_FROM_SHORT)
+        for (size_t i = 0; i < gp->space.lengths; i++)
+            gsl_vector_set(start, gp->index.length + i, sofa_opt_log(sqrt((double)gp->space.lengths) / 10));
+}
+
+enum sofa_code sofa_gp_fit(struct sofa_gp *gp, unsigned starts, int iterations, double *posterior,
+                           struct sofa_err *err)
+{
+    struct search search = {.gp = gp, .count = gp->index.count};
+    gsl_multimin_fdfminimizer *m = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, search.count);
+    gsl_vector *start = gsl_vector_alloc(search.count);
+    double *room = calloc(3 * search.count, sizeof *room), value = -REFUSED;
+    enum sofa_code rc = SOFA_OK;
+
+    if (!m || !start || !room) {
+        rc = sofa_fail_nomem(err, "a Gaussian process");
+        goto out;
+    }
+    search.theta = room;
+    search.gradient = room + search.count;
+    for (unsigned which = SOFA_GP_FROM_LAST; which <= SOFA_GP_FROM_SHORT; which <<= 1)
+        if (starts & which) {
+            set_start(gp, which, start, search.gradient);
+            search.known = false;
+            climb(&search, m, start, iterations, room + 2 * search.count, &value);
+        }
+    if (value > -REFUSED)
+        memcpy(gp->theta, room + 2 * search.count, search.count * sizeof *gp->theta);
+    *posterior = value;
+out:
+    if (m)
+        gsl_multimin_fdfminimizer_free(m);
+    gsl_vector_free(start);
+    free(room);
+    return rc;
+}

@@ -1,0 +1,123 @@
+/* Inside the Gaussian process: gp.c (covariance, prediction), gp_space.c (features), gp_fit.c. */
+#ifndef SOFA_OPT_GP_IMPL_H
+#define SOFA_OPT_GP_IMPL_H
+
+#include "opt/dense.h"
+#include "opt/gp.h"
+
+/* A column of the features. */
+struct gp_column {
+    size_t dim;    /* the dimension it comes from */
+    int level;     /* one column of an unordered dimension: this level; -1: ordinal */
+    size_t length; /* which length scale */
+    int group;     /* warp and slope, -1: none (unordered) */
+    size_t table;  /* where its levels start in the tables */
+};
+
+struct gp_group {
+    size_t columns;
+    double share; /* 1/sqrt(columns) */
+};
+
+/* A part of the additive kernel: columns [from, to). */
+struct gp_layer {
+    size_t from, to;
+};
+
+/* The features: which columns there are and what they are worth at each level. */
+struct gp_space {
+    size_t dims;
+    const struct sofa_opt_dim *dim;
+    size_t columns, padded; /* padded: rounded up to lanes */
+    struct gp_column *column;
+    size_t lengths, groups, layers;
+    struct gp_group *group;
+    struct gp_layer *layer;
+    size_t entries;              /* of the tables */
+    double *raw;                 /* place in [0,1], by column and level */
+    double *warped;              /* u */
+    double *by_a, *by_b;         /* du / d ln a, du / d ln b */
+};
+
+/* Where each parameter lies in theta. */
+struct gp_index {
+    size_t length; /* [lengths] ln l */
+    size_t scale;  /* ln s^2 */
+    size_t noise;  /* ln s_n^2 */
+    size_t mix;    /* logit w; only with an additive part */
+    size_t ratio;  /* ln rho; only with an additive part */
+    size_t group;  /* [groups][4]: ln a, ln b, ln v, ln t */
+    size_t count;
+};
+enum { GP_A, GP_B, GP_V, GP_T, GP_PER_GROUP };
+
+/* The parameters in the form that the covariance uses. */
+struct gp_kernel {
+    double scale, noise, mix;
+    double *inverse;       /* [padded] 1/l^2 of each column, 0 in the padding */
+    double *inverse_layer; /* [padded] 1/(rho l)^2 */
+    double *slope;         /* [padded] v_g of each column */
+    double *shared;        /* [groups] t_g */
+};
+
+/* Rows of the scratch: covariances of a batch, or while fitting four rows each of what is named. */
+enum { GP_STRIP_K = 0, GP_STRIP_W = 0, GP_STRIP_G = 4, GP_STRIP_VALUE = 8, GP_STRIP_R2 = 9, GP_STRIP_ROWS = 10 };
+
+struct sofa_gp {
+    struct gp_space space;
+    struct gp_index index;
+    bool additive;
+    const struct sofa_dense *dense;
+    double *theta;
+    struct gp_kernel kernel;
+
+    size_t n;        /* data points */
+    int *x;          /* [capacity][dims], pending ones after the data */
+    double *z;       /* [capacity] standardised */
+    double centre, spread;
+
+    size_t capacity; /* rows that fit; also the row length of all matrices */
+    size_t rows;     /* rows in the factor: data and pending */
+    size_t draws, draws_capacity;
+    double *u;       /* [padded][capacity] features of the points, by column */
+    double *cholesky;  /* [capacity][capacity] L, lower, ones on the diagonal of the padding */
+    double *inverse_t; /* [capacity][capacity] transpose of L^-1 */
+    double *inverse;   /* [capacity][capacity] L^-1 by rows */
+    double *precision; /* [capacity][capacity] K^-1, only while fitting */
+    double *innovation; /* [draws][capacity] L^-1 z */
+    double *weight;     /* [draws][capacity] K^-1 z */
+    double *strip;      /* [GP_STRIP_ROWS][capacity] scratch */
+    double *scratch;    /* [6][padded] scratch: features and coefficients of a point, and a block of rows */
+    double jitter;
+    int *factored_x;        /* [capacity][dims] the points whose rows of the factor hold */
+    double *factored_theta; /* the parameters of the factor */
+    size_t factored;        /* rows that hold; 0: none */
+};
+
+/* gp_space.c */
+enum sofa_code sofa_gp_space_init(struct gp_space *space, size_t dims, const struct sofa_opt_dim *dim,
+                                  struct sofa_err *err);
+void sofa_gp_space_release(struct gp_space *space);
+/* Fills the tables for ln a, ln b at theta [groups][GP_PER_GROUP]. */
+void sofa_gp_space_warp(struct gp_space *space, const double *theta_groups);
+static inline double sofa_gp_feature(const struct gp_space *space, const double *table, size_t c, const int *x)
+{
+    return table[space->column[c].table + (size_t)x[space->column[c].dim]];
+}
+
+/* gp.c */
+double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
+enum sofa_code sofa_gp_reserve_draws(struct sofa_gp *gp, size_t draws, struct sofa_err *err);
+/* Sets kernel and features of the data to theta */
+void sofa_gp_set(struct sofa_gp *gp, const double *theta);
+/* Factors rows [0, rows) of the points in gp->u: Cholesky and, with `inverse`, L^-1.  Rows below
+ * `from` hold already. */
+enum sofa_code sofa_gp_factor(struct sofa_gp *gp, size_t from, size_t rows, bool inverse, struct sofa_err *err);
+/* weight = L^-T innovation for each draw, over `rows` */
+void sofa_gp_weights(struct sofa_gp *gp, size_t rows, size_t draws);
+void sofa_gp_innovate(struct sofa_gp *gp, size_t n);
+/* The features of point x (padded with zeros), and the coefficients of the linear part: returns its constant. */
+void sofa_gp_features(const struct sofa_gp *gp, const int *x, double *u);
+double sofa_gp_linear(const struct sofa_gp *gp, const double *u, double *coef);
+
+#endif

@@ -1,0 +1,223 @@
+#include "opt/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool sofa_score_better(struct sofa_score a, struct sofa_score b)
+{
+    return a.tier != b.tier ? a.tier > b.tier : a.value > b.value;
+}
+
+enum sofa_code sofa_search_init(struct sofa_search *search, const struct sofa_lattice *seen, sofa_score_fn *score,
+                                void *ctx, struct sofa_err *err)
+{
+    *search = (struct sofa_search){
+        .seen = seen, .score = score, .ctx = ctx, .climbs = 6, .rounds = 30, .best = SOFA_LATTICE_NONE};
+    return sofa_lattice_init(&search->met, seen->dims, seen->dim, err);
+}
+
+void sofa_search_release(struct sofa_search *search)
+{
+    sofa_lattice_release(&search->met);
+    free(search->scores);
+    search->scores = NULL;
+}
+
+static enum sofa_code reserve(struct sofa_search *search, size_t count, struct sofa_err *err)
+{
+    size_t n = search->capacity ? search->capacity : 256;
+    struct sofa_score *scores;
+
+    while (n < count)
+        n *= 2;
+    if (n == search->capacity)
+        return SOFA_OK;
+    scores = realloc(search->scores, n * sizeof *scores);
+    if (!scores)
+        return sofa_fail_nomem(err, "the search");
+    search->scores = scores;
+    search->capacity = n;
+    return SOFA_OK;
+}
+
+/* Notes the points met from index `from` on: scores them and keeps the best unseen. */
+static enum sofa_code score_new(struct sofa_search *search, size_t from, struct sofa_err *err)
+{
+    size_t count = search->met.count - from;
+    enum sofa_code rc;
+
+    SOFA_TRY(reserve(search, search->met.count, err));
+    if (count)
+        search->score(search->ctx, count, sofa_lattice_point(&search->met, from), search->scores + from);
+    for (size_t i = from; i < search->met.count; i++)
+        if (search->scores[i].tier != SOFA_SCORE_REFUSED &&
+            (search->best == SOFA_LATTICE_NONE ||
+             sofa_score_better(search->scores[i], search->scores[search->best])) &&
+            sofa_lattice_find(search->seen, sofa_lattice_point(&search->met, i)) == SOFA_LATTICE_NONE)
+            search->best = i;
+out:
+    return rc;
+}
+
+enum sofa_code sofa_search_seed(struct sofa_search *search, size_t count, const int *x, struct sofa_err *err)
+{
+    size_t from = search->met.count, index;
+    enum sofa_code rc = SOFA_OK;
+
+    for (size_t i = 0; i < count; i++)
+        SOFA_TRY(sofa_lattice_add(&search->met, x + i * search->met.dims, &index, err));
+    SOFA_TRY(score_new(search, from, err));
+out:
+    return rc;
+}
+
+/* The levels to try in a dimension that stands at `level`: into try [max], returns how many. */
+static size_t levels_to_try(const struct sofa_opt_dim *dim, int level, int *try, size_t max)
+{
+    const int steps[] = {level - 1, level + 1, level - 3, level + 3, 0, dim->levels - 1};
+    size_t n = 0, k;
+
+    if (dim->unordered && (size_t)dim->levels <= max) {
+        for (int l = 0; l < dim->levels; l++)
+            if (l != level)
+                try[n++] = l;
+        return n;
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        for (k = 0; k < n && try[k] != steps[i]; k++)
+            ;
+        if (k == n && steps[i] >= 0 && steps[i] < dim->levels && steps[i] != level)
+            try[n++] = steps[i];
+    }
+    return n;
+}
+
+struct move {
+    size_t dim;
+    int level;
+    struct sofa_score score;
+};
+
+static int compare_moves(const void *pa, const void *pb)
+{
+    const struct move *a = pa, *b = pb;
+
+    if (sofa_score_better(a->score, b->score))
+        return -1;
+    if (sofa_score_better(b->score, a->score))
+        return 1;
+    return (a->dim > b->dim) - (a->dim < b->dim);
+}
+
+#define TRIES_MAX 32
+
+/* Scores all neighbours of x at once; fills moves [dims] with the best improving one of each dimension,
+ * best first, and returns their number in *count. */
+static enum sofa_code find_moves(struct sofa_search *search, const int *x, struct sofa_score here,
+                                 struct move *moves, size_t *count, struct sofa_err *err)
+{
+    size_t dims = search->met.dims, from = search->met.count, index, n;
+    int try[TRIES_MAX], *at = malloc(dims * sizeof *at);
+    enum sofa_code rc = SOFA_OK;
+
+    *count = 0;
+    if (!at)
+        return sofa_fail_nomem(err, "the search");
+    memcpy(at, x, dims * sizeof *at);
+    for (int pass = 0; pass < 2; pass++) { /* first note them, then, all scored, choose */
+        for (size_t j = 0; j < dims; j++) {
+            struct move best = {.dim = j, .level = -1, .score = here};
+
+            n = levels_to_try(&search->met.dim[j], x[j], try, TRIES_MAX);
+            for (size_t k = 0; k < n; k++) {
+                at[j] = try[k];
+                SOFA_TRY(sofa_lattice_add(&search->met, at, &index, err));
+                if (pass == 1 && sofa_score_better(search->scores[index], best.score))
+                    best = (struct move){j, try[k], search->scores[index]};
+            }
+            at[j] = x[j];
+            if (best.level >= 0)
+                moves[(*count)++] = best;
+        }
+        if (pass == 0)
+            SOFA_TRY(score_new(search, from, err));
+    }
+    qsort(moves, *count, sizeof *moves, compare_moves);
+out:
+    free(at);
+    return rc;
+}
+
+/* Applies the best `count` moves together, then half of them, until the score improves.  One move
+ * alone always does. */
+static enum sofa_code apply_moves(struct sofa_search *search, int *x, struct sofa_score *here, const struct move *moves,
+                                  size_t count, struct sofa_err *err)
+{
+    size_t dims = search->met.dims, index;
+    int *at = malloc(dims * sizeof *at);
+    enum sofa_code rc = SOFA_OK;
+
+    if (!at)
+        return sofa_fail_nomem(err, "the search");
+    for (; count > 0; count /= 2) {
+        memcpy(at, x, dims * sizeof *at);
+        for (size_t k = 0; k < count; k++)
+            at[moves[k].dim] = moves[k].level;
+        SOFA_TRY(sofa_search_seed(search, 1, at, err));
+        index = sofa_lattice_find(&search->met, at);
+        if (sofa_score_better(search->scores[index], *here)) {
+            memcpy(x, at, dims * sizeof *at);
+            *here = search->scores[index];
+            break;
+        }
+    }
+out:
+    free(at);
+    return rc;
+}
+
+static enum sofa_code climb(struct sofa_search *search, size_t seed, struct sofa_err *err)
+{
+    size_t dims = search->met.dims, count = 1;
+    int *x = malloc(dims * sizeof *x);
+    struct move *moves = malloc(dims * sizeof *moves);
+    struct sofa_score here = search->scores[seed];
+    enum sofa_code rc = SOFA_OK;
+
+    if (!x || !moves) {
+        rc = sofa_fail_nomem(err, "the search");
+        goto out;
+    }
+    memcpy(x, sofa_lattice_point(&search->met, seed), dims * sizeof *x);
+    for (size_t round = 0; round < search->rounds && count > 0; round++) {
+        SOFA_TRY(find_moves(search, x, here, moves, &count, err));
+        if (count > 0)
+            SOFA_TRY(apply_moves(search, x, &here, moves, count, err));
+    }
+out:
+    free(x);
+    free(moves);
+    return rc;
+}
+
+enum sofa_code sofa_search_run(struct sofa_search *search, struct sofa_err *err)
+{
+    size_t seeds = search->met.count, best;
+    char *climbed = calloc(seeds + 1, 1);
+    enum sofa_code rc = SOFA_OK;
+
+    if (!climbed)
+        return sofa_fail_nomem(err, "the search");
+    for (size_t k = 0; k < search->climbs && k < seeds; k++) {
+        best = SOFA_LATTICE_NONE;
+        for (size_t i = 0; i < seeds; i++)
+            if (!climbed[i] && (best == SOFA_LATTICE_NONE ||
+                                sofa_score_better(search->scores[i], search->scores[best])))
+                best = i;
+        climbed[best] = 1;
+        SOFA_TRY(climb(search, best, err));
+    }
+out:
+    free(climbed);
+    return rc;
+}
