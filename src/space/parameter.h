@@ -1,0 +1,61 @@
+/*
+ * The table of design parameters: what a search may turn.
+ *
+ * One row a parameter; the space file, the sampler's encoding, reports and `list parameters` know
+ * a parameter through its row alone.
+ */
+#ifndef SOFA_SPACE_PARAMETER_H
+#define SOFA_SPACE_PARAMETER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch/design.h"
+#include "base/err.h"
+
+enum sofa_parameter_kind {
+    SOFA_PARAMETER_INTEGER,  /* int */
+    SOFA_PARAMETER_PERMILLE, /* int thousandths, shown as a ratio */
+    SOFA_PARAMETER_NUMBER,   /* double in `unit` */
+    SOFA_PARAMETER_CHOICE,   /* int, index in `names`; unordered */
+};
+
+/* How a value becomes a coordinate in [0,1] for the Gaussian process. */
+enum sofa_encoding { SOFA_ENCODING_RANK, SOFA_ENCODING_LOG };
+
+struct sofa_parameter {
+    const char *key, *unit;
+    enum sofa_parameter_kind kind;
+    bool per_layer;           /* a setting of the algorithm: lies in struct sofa_layer_settings */
+    size_t offset;            /* in struct sofa_layer_settings or struct sofa_design */
+    double least, most;       /* in `unit` */
+    enum sofa_encoding encoding;
+    int accurate;             /* the end that loses least accuracy: +1 largest, -1 smallest, 0 no matter */
+    const char *const *names; /* choices, NULL-terminated */
+    const char *fallback;     /* the value where the space doesn't name it; "" = the hardware file's */
+    const char *help;
+};
+
+/* The table; *n its rows. */
+const struct sofa_parameter *sofa_parameters(size_t *n);
+/* By key, NULL where there is none. */
+const struct sofa_parameter *sofa_parameter_find(const char *key);
+
+/* Reads a value as the user writes it ("15 %", "64 KiB", "inf", "rass"); for a choice the index.
+ * SOFA_E_INPUT without a place: out of bounds, wrong dimension, a ratio of no whole thousandths. */
+enum sofa_code sofa_parameter_parse(const struct sofa_parameter *p, const char *text, double *value,
+                                    struct sofa_err *err);
+
+/* Puts a value into a design: into layer `layer`, or into all of them with -1. */
+void sofa_parameter_apply(const struct sofa_parameter *p, double value, int layer, struct sofa_design *design);
+/* The value a design has (of layer 0 with -1). */
+double sofa_parameter_value(const struct sofa_parameter *p, int layer, const struct sofa_design *design);
+
+/* "64 KiB", "15 %", "inf", "rass", for people. */
+#define SOFA_PARAMETER_TEXT_MAX 48
+void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_PARAMETER_TEXT_MAX]);
+
+/* Settings of the algorithm that the table gives where neither space nor hardware do. */
+enum sofa_code sofa_parameter_fallbacks(struct sofa_design *design, struct sofa_err *err);
+
+#endif

@@ -1,0 +1,312 @@
+/* Reading a space file: all that needs no other file. */
+#include "space/space.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "workload/workload.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+struct space_fields {
+    int version;
+    const char *name;
+    const struct sofa_node *workload, *hardware, *parameters, *objectives, *constraints, *search;
+};
+#define NODE(member) .kind = SOFA_FIELD_NODE, .offset = offsetof(struct space_fields, member)
+static const struct sofa_field space_table[] = {
+    {.key = "version", .kind = SOFA_FIELD_INTEGER, .offset = offsetof(struct space_fields, version), .least = 1, .most = 1, .required = true},
+    {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct space_fields, name), .required = true},
+    {.key = "workload", NODE(workload), .required = true},
+    {.key = "hardware", NODE(hardware), .required = true},
+    {.key = "parameters", NODE(parameters), .required = true},
+    {.key = "objectives", NODE(objectives), .required = true},
+    {.key = "constraints", NODE(constraints)},
+    {.key = "search", NODE(search)},
+};
+
+/* A path as the file means it: relative to its own folder; a name that is no file there stays. */
+static enum sofa_code resolve(struct sofa_space *space, const char *text, bool may_be_name, const char **path,
+                              struct sofa_err *err)
+{
+    char *joined = sofa_path_relative_to_file(space->file, text);
+    bool is_name = joined && may_be_name && !sofa_file_exists(joined) && !strchr(text, '/');
+
+    *path = joined ? sofa_arena_strdup(&space->arena, is_name ? text : joined) : NULL;
+    free(joined);
+    return *path ? SOFA_OK : sofa_fail_nomem(err, text);
+}
+
+struct workload_fields {
+    const char *checkpoint, *text, *name, *statistics;
+    size_t window, windows;
+    int scope;
+};
+#define WORKLOAD(member, type) .kind = type, .offset = offsetof(struct workload_fields, member)
+static const struct sofa_field workload_table[] = {
+    {.key = "checkpoint", WORKLOAD(checkpoint, SOFA_FIELD_STRING)},
+    {.key = "text", WORKLOAD(text, SOFA_FIELD_STRING)},
+    {.key = "window", WORKLOAD(window, SOFA_FIELD_SIZE), .least = 1, .most = 1 << 24},
+    {.key = "windows", WORKLOAD(windows, SOFA_FIELD_SIZE), .least = 1, .most = 1 << 24},
+    {.key = "name", WORKLOAD(name, SOFA_FIELD_STRING)},
+    {.key = "scope", WORKLOAD(scope, SOFA_FIELD_CHOICE), .names = sofa_scope_names},
+    {.key = "statistics", WORKLOAD(statistics, SOFA_FIELD_STRING)},
+};
+
+static enum sofa_code read_checkpoint(struct sofa_space *space, const struct sofa_node *node,
+                                      const struct workload_fields *f, struct sofa_err *err)
+{
+    struct sofa_space_workload *w = &space->workload;
+    enum sofa_code rc;
+
+    if (f->name || f->statistics)
+        return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
+    if (!f->text || !f->window)
+        return sofa_node_fail(node, err, "'%s' is missing here", f->text ? "window" : "text");
+    SOFA_TRY(resolve(space, f->checkpoint, false, &w->checkpoint, err));
+    SOFA_TRY(resolve(space, f->text, false, &w->text, err));
+    w->window = f->window;
+    w->windows = f->windows ? f->windows : 1;
+out:
+    return rc;
+}
+
+static enum sofa_code read_shape(struct sofa_space *space, const struct sofa_node *node,
+                                 const struct workload_fields *f, struct sofa_err *err)
+{
+    struct sofa_space_workload *w = &space->workload;
+    enum sofa_code rc;
+
+    if (!f->name || f->text || f->window || f->windows)
+        return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
+    SOFA_TRY(resolve(space, f->name, true, &w->shape, err));
+    if (f->statistics)
+        SOFA_TRY(resolve(space, f->statistics, true, &w->statistics, err));
+out:
+    return rc;
+}
+
+static enum sofa_code read_workload(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    struct workload_fields f = {.scope = SOFA_SCOPE_ATTENTION};
+    enum sofa_code rc;
+
+    space->workload.node = node;
+    if (node->kind == SOFA_NODE_SCALAR) {
+        SOFA_TRY(sofa_node_string(node, &f.name, err));
+        return read_shape(space, node, &f, err);
+    }
+    SOFA_TRY(sofa_node_read(node, workload_table, COUNT(workload_table), &f, err));
+    space->workload.scope = f.scope;
+    rc = f.checkpoint ? read_checkpoint(space, node, &f, err) : read_shape(space, node, &f, err);
+out:
+    return rc;
+}
+
+static enum sofa_code read_hardware(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    const char *text;
+    enum sofa_code rc;
+
+    space->hardware_node = node;
+    SOFA_TRY(sofa_node_string(node, &text, err));
+    rc = resolve(space, text, true, &space->hardware, err);
+out:
+    return rc;
+}
+
+static enum sofa_code check_parameters(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    const char *keys[64] = {NULL};
+    size_t n;
+    const struct sofa_parameter *p = sofa_parameters(&n);
+
+    for (size_t i = 0; i < n && i < COUNT(keys); i++)
+        keys[i] = p[i].key;
+    space->parameters = node;
+    return sofa_node_check_keys(node, keys, n, err);
+}
+
+struct objective_fields {
+    const char *name;
+    bool maximize;
+};
+static const struct sofa_field objective_table[] = {
+    {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct objective_fields, name), .required = true},
+    {.key = "maximize", .kind = SOFA_FIELD_BOOL, .offset = offsetof(struct objective_fields, maximize)},
+};
+
+static enum sofa_code read_objective(const struct sofa_node *node, struct sofa_space_objective *o, struct sofa_err *err)
+{
+    struct objective_fields f = {NULL, false};
+    enum sofa_code rc;
+
+    o->node = node;
+    if (node->kind == SOFA_NODE_MAP) {
+        SOFA_TRY(sofa_node_read(node, objective_table, COUNT(objective_table), &f, err));
+        o->name = f.name;
+        o->goal = sofa_node_get(node, "maximize") ? (f.maximize ? -1 : 1) : 0;
+        goto out;
+    }
+    rc = sofa_node_string(node, &o->name, err);
+out:
+    return rc;
+}
+
+static enum sofa_code read_objectives(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(node, SOFA_NODE_LIST, err));
+    if (node->count < 1 || node->count > SOFA_OBJECTIVES_MAX)
+        return sofa_node_fail(node, err, "%zu objectives; expected 1 to %d", node->count, SOFA_OBJECTIVES_MAX);
+    for (size_t i = 0; i < node->count; i++) {
+        SOFA_TRY(read_objective(node->item[i], &space->objective[i], err));
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(space->objective[j].name, space->objective[i].name) == 0)
+                return sofa_node_fail(node->item[i], err, "'%s' stands here twice", space->objective[i].name);
+    }
+    space->n_objectives = node->count;
+out:
+    return rc;
+}
+
+static const struct {
+    const char *text;
+    enum sofa_relation relation;
+} relations[] = {
+    {"<=", SOFA_LESS_EQUAL}, {">=", SOFA_GREATER_EQUAL}, {"<", SOFA_LESS}, {">", SOFA_GREATER},
+};
+
+/* "area <= 8 mm2" */
+static enum sofa_code read_constraint(struct sofa_space *space, const struct sofa_node *node,
+                                      struct sofa_space_constraint *c, struct sofa_err *err)
+{
+    enum sofa_code rc;
+    size_t n, i = 0;
+    char *name;
+
+    SOFA_TRY(sofa_node_string(node, &c->text, err));
+    c->node = node;
+    n = strcspn(c->text, "<>=");
+    while (i < COUNT(relations) && strncmp(c->text + n, relations[i].text, strlen(relations[i].text)) != 0)
+        i++;
+    if (i == COUNT(relations) || n == 0)
+        return sofa_node_fail(node, err, "'%s' is not a constraint; expected e.g. 'area <= 8 mm2'", c->text);
+    c->relation = relations[i].relation;
+    c->limit = c->text + n + strlen(relations[i].text);
+    c->limit += strspn(c->limit, " ");
+    while (n && isspace((unsigned char)c->text[n - 1]))
+        n--;
+    name = sofa_arena_zalloc(&space->arena, n + 1, 1);
+    if (!name)
+        return sofa_fail_nomem(err, "the constraints");
+    c->name = memcpy(name, c->text, n);
+out:
+    return rc;
+}
+
+static enum sofa_code read_constraints(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(node, SOFA_NODE_LIST, err));
+    space->constraint = sofa_arena_zalloc(&space->arena, node->count + 1, sizeof *space->constraint);
+    if (!space->constraint)
+        return sofa_fail_nomem(err, "the constraints");
+    for (size_t i = 0; i < node->count; i++)
+        SOFA_TRY(read_constraint(space, node->item[i], &space->constraint[i], err));
+    space->n_constraints = node->count;
+out:
+    return rc;
+}
+
+struct search_fields {
+    const struct sofa_node *algorithm, *reference;
+    size_t evaluations, parallel, seed;
+};
+#define SEARCH(member, type) .kind = type, .offset = offsetof(struct search_fields, member)
+static const struct sofa_field search_table[] = {
+    {.key = "algorithm", SEARCH(algorithm, SOFA_FIELD_NODE)},
+    {.key = "evaluations", SEARCH(evaluations, SOFA_FIELD_SIZE), .least = 1, .most = 1e9},
+    {.key = "parallel", SEARCH(parallel, SOFA_FIELD_SIZE), .least = 1, .most = 65536},
+    {.key = "seed", SEARCH(seed, SOFA_FIELD_SIZE), .least = 0, .most = 0x1p53},
+    {.key = "reference", SEARCH(reference, SOFA_FIELD_NODE)},
+};
+
+static enum sofa_code read_search(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
+{
+    struct search_fields f = {NULL, NULL, 100, 4, 1};
+    enum sofa_code rc = SOFA_OK;
+
+    space->search.algorithm = "bayesian";
+    if (node)
+        SOFA_TRY(sofa_node_read(node, search_table, COUNT(search_table), &f, err));
+    if (f.algorithm)
+        SOFA_TRY(sofa_node_string(f.algorithm, &space->search.algorithm, err));
+    space->search.algorithm_node = f.algorithm;
+    space->search.reference_node = f.reference;
+    space->search.evaluations = f.evaluations;
+    space->search.parallel = f.parallel;
+    space->search.seed = f.seed;
+out:
+    return rc;
+}
+
+static enum sofa_code read_root(struct sofa_space *space, struct sofa_err *err)
+{
+    struct space_fields f = {0};
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_read(sofa_document_root(space->document), space_table, COUNT(space_table), &f, err));
+    space->name = f.name;
+    if (!f.name[0] || f.name[0] == '.' || strchr(f.name, '/'))
+        return sofa_node_fail(sofa_node_get(sofa_document_root(space->document), "name"), err,
+                              "'%s' can't name a folder; expected letters, digits, '-', '_' and '.'", f.name);
+    SOFA_TRY(read_workload(space, f.workload, err));
+    SOFA_TRY(read_hardware(space, f.hardware, err));
+    SOFA_TRY(check_parameters(space, f.parameters, err));
+    SOFA_TRY(read_objectives(space, f.objectives, err));
+    if (f.constraints)
+        SOFA_TRY(read_constraints(space, f.constraints, err));
+    rc = read_search(space, f.search, err);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_space_read(const char *file, struct sofa_space **space, struct sofa_err *err)
+{
+    struct sofa_space *s = calloc(1, sizeof *s);
+    const char *text;
+    enum sofa_code rc;
+    size_t size;
+
+    if (!s)
+        return sofa_fail_nomem(err, file);
+    s->file = sofa_arena_strdup(&s->arena, file);
+    if (!s->file) {
+        rc = sofa_fail_nomem(err, file);
+        goto out;
+    }
+    SOFA_TRY(sofa_document_read(file, &s->document, err));
+    text = sofa_document_text(s->document, &size);
+    sofa_sha256(text, size, s->sha256);
+    SOFA_TRY(read_root(s, err));
+    *space = s;
+    s = NULL;
+out:
+    sofa_space_free(s);
+    return rc;
+}
+
+void sofa_space_free(struct sofa_space *space)
+{
+    if (!space)
+        return;
+    sofa_document_free(space->document);
+    sofa_arena_release(&space->arena);
+    free(space);
+}

@@ -1,0 +1,102 @@
+/*
+ * The design space as its file says it: workload, hardware, parameters, objectives, search.
+ *
+ * Reading takes two steps, because the number of layers is the workload's: `_read` checks the file
+ * and everything that needs no other file; `_bind` lays out the lattice for a number of layers.
+ */
+#ifndef SOFA_SPACE_SPACE_H
+#define SOFA_SPACE_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/design.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "config/node.h"
+#include "space/parameter.h"
+
+#define SOFA_OBJECTIVES_MAX 6
+
+/* One axis of the lattice. */
+struct sofa_space_dim {
+    const struct sofa_parameter *parameter;
+    int layer;                 /* -1: all layers, or no matter of layers */
+    int levels;                /* >= 2: what cannot vary is no axis */
+    const double *value;       /* [levels], ascending but for choices */
+    const double *coord;       /* [levels] in [0,1] */
+    const char *name;          /* "tiles.0", "token_sram" */
+};
+
+/* What is to be run, as the file says it; paths are resolved against the file's folder. */
+struct sofa_space_workload {
+    const struct sofa_node *node;
+    const char *checkpoint, *text; /* a trained language model and its text, or NULL */
+    size_t window, windows;
+    const char *shape;             /* a shape: a path or a name of `list workloads`, or NULL */
+    const char *statistics;        /* statistics for a shape: path or name, or NULL */
+    int scope;                     /* enum sofa_scope */
+};
+
+struct sofa_space_objective {
+    const struct sofa_node *node;
+    const char *name;
+    int goal; /* +1 minimise, -1 maximise, 0 as the metric has it */
+};
+
+enum sofa_relation { SOFA_LESS, SOFA_LESS_EQUAL, SOFA_GREATER, SOFA_GREATER_EQUAL };
+struct sofa_space_constraint {
+    const struct sofa_node *node;
+    const char *text;  /* as written */
+    const char *name;  /* the metric */
+    const char *limit; /* the quantity, as written */
+    enum sofa_relation relation;
+};
+
+struct sofa_space_search {
+    const char *algorithm;
+    const struct sofa_node *algorithm_node, *reference_node; /* NULL where not given */
+    size_t evaluations, parallel;
+    uint64_t seed;
+};
+
+struct sofa_space {
+    struct sofa_document *document;
+    struct sofa_arena arena;
+    const char *file, *name;
+    char sha256[SOFA_SHA256_TEXT];
+    const struct sofa_node *hardware_node;
+    const char *hardware; /* a path or a name of `list hardware` */
+    struct sofa_space_workload workload;
+    const struct sofa_node *parameters;
+    size_t n_objectives;
+    struct sofa_space_objective objective[SOFA_OBJECTIVES_MAX];
+    size_t n_constraints;
+    struct sofa_space_constraint *constraint;
+    struct sofa_space_search search;
+    /* laid out by sofa_space_bind */
+    struct sofa_design base; /* hardware, fallbacks and parameters with one value */
+    size_t dims;
+    struct sofa_space_dim *dim;
+};
+
+/* SOFA_E_INPUT with file, line and column.  The space points into itself: not to be copied. */
+enum sofa_code sofa_space_read(const char *file, struct sofa_space **space, struct sofa_err *err);
+void sofa_space_free(struct sofa_space *space);
+
+/* Lays out the lattice: `hardware` is the design of the hardware file (its `layers` set).  Call once. */
+enum sofa_code sofa_space_bind(struct sofa_space *space, const struct sofa_design *hardware, struct sofa_err *err);
+
+/* The design at a point of the lattice. */
+void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa_design *design);
+
+/* Number of points, as a double: it may be 1e40. */
+double sofa_space_points(const struct sofa_space *space);
+
+/* "NAME=VALUE" or "NAME.LAYER=VALUE" put into a design (its value need not be on the lattice);
+ * SOFA_E_USAGE with a "did you mean". */
+enum sofa_code sofa_space_set(const char *assignment, struct sofa_design *design, struct sofa_err *err);
+
+#endif
