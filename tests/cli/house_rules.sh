@@ -9,7 +9,7 @@ allowed() {
 	awk -F'|' -v room="\`$1/\`" '{ gsub(/ /, "", $2) } $2 == room { print $4 }' ARCHITECTURE.md
 }
 
-rooms=$(cd src && ls -d */ | tr '/\n' '  ')
+rooms=$(find src -mindepth 1 -maxdepth 1 -type d -printf '%f ')
 below="base config arch workload acsr attention transformer model space opt exec study"
 for room in $rooms; do
 	list=$(allowed "$room")

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs what is missing, builds and runs all tests.  May be run again.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tools/debian-packages.sh
+. "$root/tools/debian-packages.sh"
+
+# shellcheck disable=SC2086
+need_packages $build_packages libcmocka-dev python3 python3-jsonschema shellcheck mandoc yamllint
+build_tree "$root" "$root/build"
+
+echo "== running the tests"
+status=0
+make -s -C "$root/build" -j "$(nproc)" check >"$root/build/check.log" 2>&1 || status=$?
+grep -E '^(FAIL|ERROR|XPASS):|warning:|error:' "$root/build/check.log" || true
+[ $status -eq 0 ] || tail -n 40 "$root/build/check.log"
+count() { sed -n "s/^# $1: *//p" "$root/build/check.log" | tail -n 1; }
+passed=$(count PASS) failed=$(count FAIL) errors=$(count ERROR) skipped=$(count SKIP)
+echo "$((${passed:-0})) passed, $((${failed:-0} + ${errors:-0})) failed, $((${skipped:-0})) skipped"
+exit $status
