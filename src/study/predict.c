@@ -9,10 +9,11 @@
 #include "arch/design.h"
 
 #define FEATURES 16
-#define OUTPUTS 6
+#define OUTPUTS 7
 /* Prior of a coefficient against noise of a measurement, as a ratio of variances: (0.02 / 1)^2. */
 #define RIDGE 4e-4
 #define TINY 1e-6
+#define SLOTS 4096
 
 /* One layer's settings as measured, and what came out. */
 struct sample {
@@ -29,7 +30,14 @@ struct layer {
     double coefficient[FEATURES * OUTPUTS];
 };
 
+/* A quota density that was worked out before; tiles 0 = none. */
+struct quota_slot {
+    int tiles, permille;
+    double density;
+};
+
 struct sofa_predictor {
+    struct quota_slot slot[SLOTS];
     int layers;
     double tokens;
     bool causal;
@@ -95,7 +103,8 @@ static double expit(double x)
 static void to_targets(const struct sofa_selection *s, double base, double t[OUTPUTS])
 {
     const double all[OUTPUTS] = {log(fmax(s->density, TINY) / base), logit(s->union_share), log(fmax(s->naive_ratio, TINY)),
-                                 log(fmax(s->rass_ratio, TINY)), logit(s->clipped), logit(s->mispredicted)};
+                                 log(fmax(s->rass_ratio, TINY)), logit(s->clipped), logit(s->mispredicted),
+                                 logit(s->union_all)};
 
     memcpy(t, all, sizeof all);
 }
@@ -104,7 +113,7 @@ static struct sofa_selection from_targets(const double t[OUTPUTS], double base)
 {
     return (struct sofa_selection){
         .density = fmin(base * exp(fmin(t[0], 0)), 1), .union_share = expit(t[1]), .naive_ratio = exp(fmax(t[2], 0)),
-        .rass_ratio = exp(fmax(t[3], 0)), .clipped = expit(t[4]), .mispredicted = expit(t[5])};
+        .rass_ratio = exp(fmax(t[3], 0)), .clipped = expit(t[4]), .mispredicted = expit(t[5]), .union_all = expit(t[6])};
 }
 
 enum sofa_code sofa_predictor_new(int layers, double tokens, bool causal, struct sofa_predictor **predictor,
@@ -137,12 +146,13 @@ static struct sofa_selection mean_over_heads(const struct sofa_statistics *s, in
 
     for (int h = 0; h < s->heads; h++) {
         const double one[OUTPUTS] = {head[h].density, head[h].union_share, head[h].naive_ratio,
-                                     head[h].rass_ratio, head[h].clipped, head[h].mispredicted};
+                                     head[h].rass_ratio, head[h].clipped, head[h].mispredicted, head[h].union_all};
 
         for (int i = 0; i < OUTPUTS; i++)
             sum[i] += one[i] / s->heads;
     }
-    return (struct sofa_selection){sum[0], sum[1], sum[2], sum[3], sum[4], sum[5]};
+    return (struct sofa_selection){.density = sum[0], .union_share = sum[1], .naive_ratio = sum[2], .rass_ratio = sum[3],
+                                   .clipped = sum[4], .mispredicted = sum[5], .union_all = sum[6]};
 }
 
 static struct sample *find_sample(const struct layer *l, const double f[FEATURES])
@@ -196,6 +206,7 @@ static void average_in(struct sample *s, const struct sofa_selection *m)
     s->measured.rass_ratio += w * (m->rass_ratio - s->measured.rass_ratio);
     s->measured.clipped += w * (m->clipped - s->measured.clipped);
     s->measured.mispredicted += w * (m->mispredicted - s->measured.mispredicted);
+    s->measured.union_all += w * (m->union_all - s->measured.union_all);
 }
 
 static enum sofa_code add_to_layer(struct layer *l, const double f[FEATURES], double base,
@@ -225,9 +236,15 @@ static enum sofa_code add_to_layer(struct layer *l, const double f[FEATURES], do
     return SOFA_OK;
 }
 
-static double base_density(const struct sofa_predictor *p, const struct sofa_layer_settings *s)
+/* The density that the quotas allow; kept, for the search asks it over and over. */
+static double base_density(struct sofa_predictor *p, const struct sofa_layer_settings *s)
 {
-    return sofa_quota_density(p->tokens, p->causal, s->tiles, s->topk_permille);
+    struct quota_slot *slot = &p->slot[((unsigned)s->tiles * 1009u + (unsigned)s->topk_permille) % SLOTS];
+
+    if (slot->tiles != s->tiles || slot->permille != s->topk_permille)
+        *slot = (struct quota_slot){s->tiles, s->topk_permille,
+                                    sofa_quota_density(p->tokens, p->causal, s->tiles, s->topk_permille)};
+    return slot->density;
 }
 
 enum sofa_code sofa_predictor_add(struct sofa_predictor *predictor, const struct sofa_design *design,
@@ -251,10 +268,11 @@ static struct sofa_selection unmeasured(const struct sofa_predictor *p, const st
 {
     double rows = fmin(design->query_lanes, p->tokens);
 
-    return (struct sofa_selection){.density = base, .union_share = 1 - pow(1 - base, rows), .naive_ratio = 1, .rass_ratio = 1};
+    return (struct sofa_selection){.density = base, .union_share = 1 - pow(1 - base, rows), .naive_ratio = 1, .rass_ratio = 1,
+                                   .union_all = 1 - pow(1 - base, p->tokens)};
 }
 
-static struct sofa_selection predict_layer(const struct sofa_predictor *p, const struct sofa_design *design, int layer)
+static struct sofa_selection predict_layer(struct sofa_predictor *p, const struct sofa_design *design, int layer)
 {
     const struct layer *l = &p->layer[layer];
     double base = base_density(p, &design->layer[layer]), f[FEATURES], t[OUTPUTS] = {0};

@@ -1,0 +1,153 @@
+/* One evaluation, as JSON and for people. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/unit.h"
+#include "report/report.h"
+
+#define SOURCE_MAX 200
+
+/* JSON knows no infinity and no NaN: null. */
+static void add_number(cJSON *object, const char *name, double value)
+{
+    if (isfinite(value))
+        cJSON_AddNumberToObject(object, name, value);
+    else
+        cJSON_AddNullToObject(object, name);
+}
+
+static void add_values(cJSON *root, const struct sofa_problem *p, const struct sofa_evaluation *e)
+{
+    cJSON *objectives = cJSON_AddObjectToObject(root, "objectives"), *metrics;
+
+    for (size_t i = 0; i < p->n_objectives; i++)
+        add_number(objectives, p->objective[i].metric->name, e->metric[p->objective[i].metric - sofa_metrics]);
+    metrics = cJSON_AddObjectToObject(root, "metrics");
+    for (size_t i = 0; i < sofa_metric_count; i++)
+        if (!isnan(e->metric[i]))
+            add_number(metrics, sofa_metrics[i].name, e->metric[i]);
+}
+
+static void add_breakdowns(cJSON *root, const struct sofa_evaluation *e)
+{
+    cJSON *all = cJSON_AddObjectToObject(root, "breakdown");
+    struct sofa_part part;
+
+    for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++) {
+        cJSON *one = cJSON_AddObjectToObject(all, sofa_breakdown_names[b]);
+
+        for (size_t i = 0; sofa_model_part((enum sofa_breakdown)b, i, &e->result, &part); i++)
+            add_number(one, part.name, part.value);
+    }
+}
+
+static void add_sources(cJSON *root, const struct sofa_problem *p, const struct sofa_evaluation *e)
+{
+    cJSON *sources = cJSON_AddObjectToObject(root, "sources");
+    char text[SOURCE_MAX];
+
+    for (size_t i = 0; i < sofa_metric_count; i++) {
+        if (isnan(e->metric[i]))
+            continue;
+        sofa_evaluate_source(p, &sofa_metrics[i], text, sizeof text);
+        cJSON_AddStringToObject(sources, sofa_metrics[i].name, text);
+    }
+}
+
+static void add_parameters(cJSON *root, const struct sofa_design *design)
+{
+    cJSON *parameters = cJSON_AddObjectToObject(root, "parameters");
+    char name[64], text[SOFA_PARAMETER_TEXT_MAX];
+    size_t n;
+    const struct sofa_parameter *table = sofa_parameters(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        for (int l = 0; l < (table[i].per_layer ? design->layers : 1); l++) {
+            double value = sofa_parameter_value(&table[i], table[i].per_layer ? l : -1, design);
+
+            snprintf(name, sizeof name, table[i].per_layer ? "%s.%d" : "%s", table[i].key, l);
+            sofa_parameter_text(&table[i], value, text);
+            if (table[i].kind == SOFA_PARAMETER_CHOICE || isinf(value))
+                cJSON_AddStringToObject(parameters, name, text);
+            else
+                cJSON_AddNumberToObject(parameters, name, value);
+        }
+    }
+}
+
+struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const struct sofa_design *design,
+                                     const struct sofa_evaluation *evaluation)
+{
+    cJSON *root = cJSON_CreateObject(), *violations;
+
+    if (!root)
+        return NULL;
+    add_values(root, problem, evaluation);
+    cJSON_AddBoolToObject(root, "feasible", evaluation->feasible);
+    violations = cJSON_AddArrayToObject(root, "violations");
+    for (size_t i = 0; i < evaluation->violations; i++)
+        cJSON_AddItemToArray(violations, cJSON_CreateString(evaluation->violation[i]));
+    add_breakdowns(root, evaluation);
+    add_sources(root, problem, evaluation);
+    add_parameters(root, design);
+    return root;
+}
+
+static void add_design(const struct sofa_design *design, struct sofa_str *out)
+{
+    char text[SOFA_PARAMETER_TEXT_MAX];
+    size_t n;
+    const struct sofa_parameter *table = sofa_parameters(&n);
+
+    sofa_str_add(out, "design\n");
+    for (size_t i = 0; i < n; i++) {
+        sofa_str_addf(out, "  %-24s", table[i].key);
+        for (int l = 0; l < (table[i].per_layer ? design->layers : 1); l++) {
+            sofa_parameter_text(&table[i], sofa_parameter_value(&table[i], table[i].per_layer ? l : -1, design), text);
+            sofa_str_addf(out, "%s%s", l ? ", " : "", text);
+        }
+        sofa_str_add(out, "\n");
+    }
+}
+
+static void add_metrics(const struct sofa_problem *p, const struct sofa_evaluation *e, struct sofa_str *out)
+{
+    char text[SOFA_QUANTITY_TEXT_MAX], source[SOURCE_MAX];
+
+    sofa_str_add(out, "metrics\n");
+    for (size_t i = 0; i < sofa_metric_count; i++) {
+        if (isnan(e->metric[i]))
+            continue;
+        sofa_quantity_text(e->metric[i], sofa_metrics[i].unit, text);
+        sofa_evaluate_source(p, &sofa_metrics[i], source, sizeof source);
+        sofa_str_addf(out, "  %-24s%-18s %s\n", sofa_metrics[i].name, text, source);
+    }
+}
+
+static void add_breakdown(enum sofa_breakdown b, const struct sofa_evaluation *e, struct sofa_str *out)
+{
+    char text[SOFA_QUANTITY_TEXT_MAX];
+    struct sofa_part part;
+
+    sofa_str_addf(out, "%s\n", sofa_breakdown_names[b]);
+    for (size_t i = 0; sofa_model_part(b, i, &e->result, &part); i++) {
+        if (part.value == 0)
+            continue;
+        sofa_quantity_text(part.value, sofa_breakdown_units[b], text);
+        sofa_str_addf(out, "  %-24s%-18s %s\n", part.name, text, part.help);
+    }
+}
+
+void sofa_report_evaluation_text(const struct sofa_problem *problem, const struct sofa_design *design,
+                                 const struct sofa_evaluation *evaluation, struct sofa_str *out)
+{
+    add_design(design, out);
+    add_metrics(problem, evaluation, out);
+    if (evaluation->result.feasible)
+        for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++)
+            add_breakdown((enum sofa_breakdown)b, evaluation, out);
+    for (size_t i = 0; i < evaluation->violations; i++)
+        sofa_str_addf(out, "violated: %s\n", evaluation->violation[i]);
+    sofa_str_add(out, evaluation->feasible ? "feasible\n" : "not feasible\n");
+}

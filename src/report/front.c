@@ -1,0 +1,181 @@
+/* pareto.json and pareto.csv. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "report/report.h"
+
+#define SCHEMA "sofa-dse/pareto/1"
+
+/* A value as users write it: a number in the parameter's base unit, the name of a choice, "inf". */
+static cJSON *parameter_json(const struct sofa_parameter *p, double value)
+{
+    if (p->kind == SOFA_PARAMETER_CHOICE)
+        return cJSON_CreateString(p->names[(int)value]);
+    return isinf(value) ? cJSON_CreateString("inf") : cJSON_CreateNumber(value);
+}
+
+static cJSON *objectives_json(const struct sofa_problem *p)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; i < p->n_objectives; i++) {
+        cJSON *o = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(o, "name", p->objective[i].metric->name);
+        cJSON_AddStringToObject(o, "unit", p->objective[i].metric->unit);
+        cJSON_AddStringToObject(o, "goal", p->objective[i].sign > 0 ? "minimize" : "maximize");
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
+static cJSON *constraints_json(const struct sofa_problem *p)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; i < p->n_constraints; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(p->constraint[i].text));
+    return list;
+}
+
+static bool is_objective(const struct sofa_problem *p, const struct sofa_metric *metric)
+{
+    for (size_t i = 0; i < p->n_objectives; i++)
+        if (p->objective[i].metric == metric)
+            return true;
+    return false;
+}
+
+static cJSON *point_json(const struct sofa_problem *p, const struct sofa_trial *t)
+{
+    cJSON *point = cJSON_CreateObject(), *parameters, *objectives, *metrics;
+
+    cJSON_AddNumberToObject(point, "id", (double)t->id);
+    parameters = cJSON_AddObjectToObject(point, "parameters");
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *d = &p->space->dim[i];
+
+        cJSON_AddItemToObject(parameters, d->name, parameter_json(d->parameter, d->value[t->x[i]]));
+    }
+    objectives = cJSON_AddObjectToObject(point, "objectives");
+    for (size_t i = 0; i < p->n_objectives; i++)
+        cJSON_AddNumberToObject(objectives, p->objective[i].metric->name, t->metric[p->objective[i].metric - sofa_metrics]);
+    metrics = cJSON_AddObjectToObject(point, "metrics");
+    for (size_t i = 0; i < sofa_metric_count; i++)
+        if (!is_objective(p, &sofa_metrics[i]) && isfinite(t->metric[i]))
+            cJSON_AddNumberToObject(metrics, sofa_metrics[i].name, t->metric[i]);
+    return point;
+}
+
+static void add_head(cJSON *root, const struct sofa_study *s)
+{
+    const struct sofa_space *space = s->problem->space;
+    cJSON *o;
+
+    cJSON_AddStringToObject(root, "schema", SCHEMA);
+    o = cJSON_AddObjectToObject(root, "program");
+    cJSON_AddStringToObject(o, "name", PACKAGE_NAME);
+    cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
+    o = cJSON_AddObjectToObject(root, "space");
+    cJSON_AddStringToObject(o, "name", space->name);
+    cJSON_AddStringToObject(o, "sha256", space->sha256);
+    o = cJSON_AddObjectToObject(root, "workload");
+    cJSON_AddStringToObject(o, "name", s->problem->workload.name);
+    cJSON_AddStringToObject(o, "scope", sofa_scope_names[s->problem->workload.scope]);
+    cJSON_AddStringToObject(o, "statistics", s->problem->lm ? "measured" : s->problem->given.source);
+    cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
+    cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
+    o = cJSON_AddObjectToObject(root, "search");
+    cJSON_AddStringToObject(o, "algorithm", s->algorithm);
+    cJSON_AddNumberToObject(o, "evaluations", (double)s->evaluations);
+    cJSON_AddNumberToObject(o, "seed", (double)s->seed);
+}
+
+static cJSON *front_json(const struct sofa_study *s)
+{
+    cJSON *root = cJSON_CreateObject(), *list;
+
+    add_head(root, s);
+    list = cJSON_AddArrayToObject(root, "reference_point");
+    for (size_t i = 0; i < s->problem->n_objectives; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(s->problem->objective[i].sign * s->reference[i]));
+    cJSON_AddNumberToObject(root, "hypervolume", s->hypervolume);
+    list = cJSON_AddArrayToObject(root, "points");
+    for (size_t i = 0; i < s->n_front; i++)
+        cJSON_AddItemToArray(list, point_json(s->problem, &s->trial[s->front[i]]));
+    return root;
+}
+
+static void csv_head(const struct sofa_problem *p, struct sofa_str *out)
+{
+    sofa_str_add(out, "id");
+    for (size_t i = 0; i < p->space->dims; i++)
+        sofa_str_addf(out, ",%s", p->space->dim[i].name);
+    for (size_t i = 0; i < sofa_metric_count; i++)
+        sofa_str_addf(out, ",%s", sofa_metrics[i].name);
+    sofa_str_add(out, "\n");
+}
+
+static void csv_row(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_str *out)
+{
+    sofa_str_addf(out, "%zu", t->id);
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *d = &p->space->dim[i];
+
+        sofa_str_add(out, ",");
+        if (d->parameter->kind == SOFA_PARAMETER_CHOICE)
+            sofa_str_add(out, d->parameter->names[(int)d->value[t->x[i]]]);
+        else
+            sofa_str_add_double(out, d->value[t->x[i]]);
+    }
+    for (size_t i = 0; i < sofa_metric_count; i++) {
+        sofa_str_add(out, ",");
+        if (!isnan(t->metric[i]))
+            sofa_str_add_double(out, t->metric[i]);
+    }
+    sofa_str_add(out, "\n");
+}
+
+static enum sofa_code write_file(const char *folder, const char *name, const char *text, struct sofa_err *err)
+{
+    char *path = sofa_path_join(folder, name);
+    enum sofa_code rc;
+
+    if (!path)
+        return sofa_fail_nomem(err, name);
+    rc = sofa_file_write_atomic(path, text, strlen(text), err);
+    free(path);
+    return rc;
+}
+
+static enum sofa_code write_json(const struct sofa_study *study, const char *folder, struct sofa_err *err)
+{
+    cJSON *root = front_json(study);
+    char *text = root ? cJSON_Print(root) : NULL;
+    char *line = text ? sofa_format("%s\n", text) : NULL;
+    enum sofa_code rc = line ? write_file(folder, "pareto.json", line, err) : sofa_fail_nomem(err, "the front");
+
+    free(line);
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return rc;
+}
+
+enum sofa_code sofa_report_write(const struct sofa_study *study, const char *folder, struct sofa_err *err)
+{
+    struct sofa_str csv = SOFA_STR_INIT;
+    enum sofa_code rc;
+
+    SOFA_TRY(write_json(study, folder, err));
+    csv_head(study->problem, &csv);
+    for (size_t i = 0; i < study->n_front; i++)
+        csv_row(study->problem, &study->trial[study->front[i]], &csv);
+    rc = csv.failed ? sofa_fail_nomem(err, "the front") : write_file(folder, "pareto.csv", csv.text, err);
+out:
+    sofa_str_release(&csv);
+    return rc;
+}

@@ -1,0 +1,50 @@
+/*
+ * The loop of a study while it runs: private to study.c, which sets it up, and loop.c, which runs it.
+ */
+#ifndef SOFA_STUDY_LOOP_H
+#define SOFA_STUDY_LOOP_H
+
+#include "exec/pool.h"
+#include "opt/optimizer.h"
+#include "study/evaluate.h"
+#include "study/predict.h"
+#include "study/study.h"
+#include "study/trials.h"
+
+/* An evaluation under way. */
+struct sofa_flight {
+    struct sofa_loop *loop;
+    struct sofa_trial trial; /* its x is the trial's own */
+    struct sofa_statistics selection; /* head malloc'd */
+    enum sofa_code rc;
+    struct sofa_err err;
+    bool done, stored; /* stored: came from the store, needs no evaluation */
+};
+
+struct sofa_loop {
+    struct sofa_study *study;
+    struct sofa_problem *problem;
+    const struct sofa_study_options *options;
+    struct sofa_store *store;
+    struct sofa_optimizer *optimizer;
+    struct sofa_opt_dim *dim;
+    struct sofa_predictor *predictor;
+    struct sofa_measurements *measurements;
+    struct sofa_pool *pool;
+    struct sofa_arena *arena;     /* [jobs] one per worker */
+    struct sofa_selection *cheap; /* [layers] scratch of the cheap function */
+    struct sofa_flight *flight;        /* [parallel] ring, by id */
+    struct sofa_stored *stored;        /* trials read from the store, by id */
+    size_t n_stored;
+    size_t asked, told, failures;
+    double start;
+};
+
+/* The optimiser's `cheap` and the pool's `run`; ctx is the loop. */
+void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out);
+void sofa_loop_evaluate(void *task, size_t worker, void *ctx);
+
+/* Until every evaluation is made, the space is exhausted, or something ends it. */
+enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err);
+
+#endif

@@ -1,0 +1,329 @@
+#include "study/problem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "base/unit.h"
+
+enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *folder, const char *name, char **path,
+                                      struct sofa_err *err)
+{
+    char *own;
+
+    *path = NULL;
+    if (!strchr(name, '/') && !sofa_file_exists(name)) {
+        own = sofa_format("%s/%s.yaml", folder, name);
+        *path = own ? sofa_data_file(own) : NULL;
+        free(own);
+        if (!*path)
+            return sofa_node_fail(node, err, "'%s' is neither a file nor one of %s", name, folder);
+        return SOFA_OK;
+    }
+    *path = sofa_format("%s", name);
+    return *path ? SOFA_OK : sofa_fail_nomem(err, name);
+}
+
+bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
+{
+    return metric->source == SOFA_METRIC_STUDY && strcmp(metric->name, "density") != 0;
+}
+
+bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, double value)
+{
+    switch (constraint->relation) {
+    case SOFA_LESS:
+        return value < constraint->limit;
+    case SOFA_LESS_EQUAL:
+        return value <= constraint->limit;
+    case SOFA_GREATER:
+        return value > constraint->limit;
+    case SOFA_GREATER_EQUAL:
+        return value >= constraint->limit;
+    }
+    return false;
+}
+
+/* A metric by the name that stands at a node. */
+static enum sofa_code find_metric(const struct sofa_node *node, const char *name, const struct sofa_metric **metric,
+                                  struct sofa_err *err)
+{
+    const char *names[64], *near;
+    size_t n = sofa_metric_count < 64 ? sofa_metric_count : 64;
+
+    *metric = sofa_metric_find(name);
+    if (*metric)
+        return SOFA_OK;
+    for (size_t i = 0; i < n; i++)
+        names[i] = sofa_metrics[i].name;
+    near = sofa_nearest(name, names, n);
+    sofa_node_fail(node, err, "unknown metric '%s'; ", name);
+    if (near)
+        sofa_err_append(err, "did you mean '%s'?", near);
+    else
+        sofa_err_append(err, "'sofa-dse list metrics' lists them");
+    return SOFA_E_INPUT;
+}
+
+/* The metric can be had from this workload; and what the kernel has to measure for it. */
+static enum sofa_code need_metric(struct sofa_problem *p, const struct sofa_node *node, const struct sofa_metric *metric,
+                                  struct sofa_err *err)
+{
+    if (!sofa_metric_is_accuracy(metric))
+        return SOFA_OK;
+    if (!p->lm)
+        return sofa_node_fail(node, err, "'%s' needs a workload with a 'checkpoint'; this one is a shape", metric->name);
+    if (strcmp(metric->name, "mass") == 0 || strcmp(metric->name, "output_error") == 0)
+        p->level = SOFA_STATS_ALL;
+    return SOFA_OK;
+}
+
+static enum sofa_code resolve_objectives(struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_space *space = p->space;
+    enum sofa_code rc = SOFA_OK;
+
+    for (size_t i = 0; i < space->n_objectives; i++) {
+        const struct sofa_space_objective *o = &space->objective[i];
+        const struct sofa_metric *metric;
+
+        SOFA_TRY(find_metric(o->node, o->name, &metric, err));
+        SOFA_TRY(need_metric(p, o->node, metric, err));
+        p->objective[i].metric = metric;
+        p->objective[i].sign = o->goal ? o->goal : metric->maximise ? -1 : 1;
+    }
+    p->n_objectives = space->n_objectives;
+out:
+    return rc;
+}
+
+static enum sofa_code resolve_constraint(struct sofa_problem *p, const struct sofa_space_constraint *c,
+                                         struct sofa_problem_constraint *out, struct sofa_err *err)
+{
+    struct sofa_err why = SOFA_ERR_INIT;
+    enum sofa_code rc;
+
+    SOFA_TRY(find_metric(c->node, c->name, &out->metric, err));
+    SOFA_TRY(need_metric(p, c->node, out->metric, err));
+    out->relation = c->relation;
+    out->text = c->text;
+    if (sofa_quantity_parse(c->limit, out->metric->unit, &out->limit, &why) != SOFA_OK)
+        rc = sofa_node_fail(c->node, err, "%s: %s", c->name, why.text);
+out:
+    return rc;
+}
+
+static enum sofa_code resolve_constraints(struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_space *space = p->space;
+    enum sofa_code rc = SOFA_OK;
+
+    p->constraint = sofa_arena_zalloc(&p->space->arena, space->n_constraints + 1, sizeof *p->constraint);
+    if (!p->constraint)
+        return sofa_fail_nomem(err, "the constraints");
+    for (size_t i = 0; i < space->n_constraints; i++)
+        SOFA_TRY(resolve_constraint(p, &space->constraint[i], &p->constraint[i], err));
+    p->n_constraints = space->n_constraints;
+out:
+    return rc;
+}
+
+double sofa_problem_limit(const struct sofa_problem *problem, size_t slot)
+{
+    const struct sofa_problem_objective *o = &problem->objective[slot];
+    double limit = INFINITY;
+
+    for (size_t i = 0; i < problem->n_constraints; i++) {
+        const struct sofa_problem_constraint *c = &problem->constraint[i];
+        double sense = c->relation == SOFA_LESS || c->relation == SOFA_LESS_EQUAL ? 1 : -1;
+
+        if (c->metric == o->metric && sense == o->sign)
+            limit = fmin(limit, o->sign * c->limit);
+    }
+    return limit;
+}
+
+/* Takes note of an accuracy at a slot. */
+static void note_uncertain(struct sofa_problem *p, size_t slot)
+{
+    p->uncertain = p->uncertain == SOFA_PROBLEM_CERTAIN ? (int)slot : SOFA_PROBLEM_ALL;
+}
+
+/* Which slots are uncertain; an accuracy that is only constrained gets a slot of its own. */
+static void resolve_uncertain(struct sofa_problem *p)
+{
+    p->uncertain = SOFA_PROBLEM_CERTAIN;
+    p->n_slots = p->n_objectives;
+    for (size_t i = 0; i < p->n_objectives; i++)
+        if (sofa_metric_is_accuracy(p->objective[i].metric))
+            note_uncertain(p, i);
+    for (size_t i = 0; i < p->n_constraints; i++) {
+        const struct sofa_metric *m = p->constraint[i].metric;
+        bool known = !sofa_metric_is_accuracy(m);
+
+        for (size_t j = 0; j < p->n_slots; j++)
+            known = known || p->objective[j].metric == m;
+        if (known)
+            continue;
+        if (p->n_slots == p->n_objectives)
+            p->objective[p->n_slots++] = (struct sofa_problem_objective){m, m->maximise ? -1 : 1};
+        note_uncertain(p, p->n_objectives);
+    }
+}
+
+/* The shape of a language model on windows of its text. */
+static void shape_of_lm(struct sofa_problem *p)
+{
+    const struct sofa_lm_shape *s = sofa_lm_shape(p->lm);
+    struct sofa_workload *w = &p->workload;
+
+    w->layers = (int)s->layers;
+    w->hidden = (int)s->hidden;
+    w->heads = (int)s->heads;
+    w->kv_heads = (int)s->kv_heads;
+    w->head_dim = (int)s->head_dim;
+    w->queries = w->keys = (double)p->space->workload.window;
+    w->causal = s->causal;
+    w->batch = 1;
+    snprintf(w->name, sizeof w->name, "%.60s", sofa_path_base(p->space->workload.checkpoint));
+}
+
+static enum sofa_code open_lm(struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_space_workload *w = &p->space->workload;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_lm_open(w->checkpoint, &p->lm, err));
+    SOFA_TRY(sofa_text_open(p->lm, w->text, &p->text, err));
+    if (w->window > sofa_lm_shape(p->lm)->context)
+        return sofa_node_fail(w->node, err, "a window of %zu tokens; the model's context has %zu", w->window,
+                              sofa_lm_shape(p->lm)->context);
+    if (sofa_text_tokens(p->text) < w->window * w->windows + 1)
+        return sofa_node_fail(w->node, err, "%zu windows of %zu tokens need %zu; the text has %zu", w->windows, w->window,
+                              w->window * w->windows + 1, sofa_text_tokens(p->text));
+    if (sofa_lm_shape(p->lm)->layers > SOFA_LAYERS_MAX)
+        return sofa_node_fail(w->node, err, "%zu layers; at most %d", sofa_lm_shape(p->lm)->layers, SOFA_LAYERS_MAX);
+    shape_of_lm(p);
+out:
+    return rc;
+}
+
+/* Statistics that are given don't follow the algorithm's settings: these can't be searched. */
+static enum sofa_code refuse_algorithm_axes(const struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_node *parameters = p->space->parameters;
+
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *d = &p->space->dim[i];
+
+        if (d->parameter->per_layer)
+            return sofa_node_fail(sofa_node_get(parameters, d->parameter->key), err,
+                                  "'%s' changes what is selected, and the statistics of a shape are given; only a workload "
+                                  "with a 'checkpoint' can tell", d->parameter->key);
+    }
+    return SOFA_OK;
+}
+
+static enum sofa_code open_shape(struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_space_workload *w = &p->space->workload;
+    char *path = NULL;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_problem_find_file(w->node, "models/workloads", w->shape, &path, err));
+    SOFA_TRY(sofa_workload_read(path, &p->workload, err));
+    free(path);
+    path = NULL;
+    if (!w->statistics)
+        return sofa_node_fail(w->node, err, "a shape has no weights to run; say which 'statistics' stand in");
+    SOFA_TRY(sofa_problem_find_file(w->node, "models/statistics", w->statistics, &path, err));
+    rc = sofa_statistics_read(path, &p->workload, &p->given, err);
+out:
+    free(path);
+    return rc;
+}
+
+static enum sofa_code open_workload(struct sofa_problem *p, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(p->space->workload.checkpoint ? open_lm(p, err) : open_shape(p, err));
+    p->workload.scope = p->space->workload.scope;
+out:
+    return rc;
+}
+
+static enum sofa_code open_hardware(struct sofa_problem *p, struct sofa_err *err)
+{
+    struct sofa_design design;
+    char *path;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_problem_find_file(p->space->hardware_node, "models/hardware", p->space->hardware, &path, err));
+    rc = sofa_hardware_read(path, &p->hardware, err);
+    free(path);
+    if (rc != SOFA_OK)
+        return rc;
+    SOFA_TRY(sofa_hardware_design(&p->hardware, p->workload.layers, &design, err));
+    rc = sofa_space_bind(p->space, &design, err);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct sofa_problem **problem,
+                                 struct sofa_err *err)
+{
+    struct sofa_problem *p = calloc(1, sizeof *p);
+    enum sofa_code rc;
+
+    if (!p)
+        return sofa_fail_nomem(err, space_file);
+    p->dense_bits_per_byte = NAN;
+    p->level = SOFA_STATS_MODEL;
+    SOFA_TRY(sofa_attention_kernel_find(isa, &p->kernel, err));
+    SOFA_TRY(sofa_space_read(space_file, &p->space, err));
+    SOFA_TRY(open_workload(p, err));
+    SOFA_TRY(open_hardware(p, err));
+    if (!p->lm)
+        SOFA_TRY(refuse_algorithm_axes(p, err));
+    SOFA_TRY(resolve_objectives(p, err));
+    SOFA_TRY(resolve_constraints(p, err));
+    resolve_uncertain(p);
+    *problem = p;
+    p = NULL;
+out:
+    sofa_problem_free(p);
+    return rc;
+}
+
+void sofa_problem_free(struct sofa_problem *problem)
+{
+    if (!problem)
+        return;
+    sofa_text_free(problem->text);
+    sofa_lm_free(problem->lm);
+    sofa_statistics_release(&problem->given);
+    sofa_hardware_free(&problem->hardware);
+    sofa_space_free(problem->space);
+    free(problem);
+}
+
+enum sofa_code sofa_problem_measure_dense(struct sofa_problem *problem, const atomic_bool *cancel, struct sofa_err *err)
+{
+    const struct sofa_space_workload *w = &problem->space->workload;
+    struct sofa_lm_run run = {.window = w->window, .windows = w->windows, .kernel = problem->kernel, .cancel = cancel};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_lm_loss loss;
+    enum sofa_code rc = SOFA_OK;
+
+    if (!problem->lm || !isnan(problem->dense_bits_per_byte))
+        return SOFA_OK;
+    SOFA_TRY(sofa_lm_evaluate(problem->lm, problem->text, &run, &loss, &arena, err));
+    problem->dense_bits_per_byte = loss.bits_per_byte;
+out:
+    sofa_arena_release(&arena);
+    return rc;
+}

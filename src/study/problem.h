@@ -1,0 +1,77 @@
+/*
+ * A problem: a space file with everything it names opened and checked.
+ *
+ * The language model or the shape, the hardware, the metrics that are objectives and constraints.
+ * Nothing in it changes once it is open: any number of threads may evaluate designs of it.
+ */
+#ifndef SOFA_STUDY_PROBLEM_H
+#define SOFA_STUDY_PROBLEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch/hardware.h"
+#include "attention/attention.h"
+#include "base/err.h"
+#include "model/model.h"
+#include "space/space.h"
+#include "transformer/lm.h"
+#include "workload/workload.h"
+
+struct sofa_problem_objective {
+    const struct sofa_metric *metric;
+    double sign; /* +1 minimise, -1 maximise: y = sign * value */
+};
+struct sofa_problem_constraint {
+    const struct sofa_metric *metric;
+    enum sofa_relation relation;
+    double limit;     /* in the metric's unit */
+    const char *text; /* as written */
+};
+
+#define SOFA_PROBLEM_CERTAIN (-1) /* no accuracy is asked for: everything can be predicted */
+#define SOFA_PROBLEM_ALL (-2)     /* several are */
+
+struct sofa_problem {
+    struct sofa_space *space;
+    struct sofa_hardware hardware;
+    struct sofa_workload workload;
+    struct sofa_lm *lm;                 /* NULL for a shape */
+    struct sofa_text *text;
+    struct sofa_statistics given;       /* of a shape */
+    const struct sofa_attention_kernel *kernel;
+    enum sofa_stats_level level;        /* what the metrics asked for need */
+    size_t n_objectives, n_constraints;
+    /* [n_slots] what the optimiser is told of a trial: the objectives and, behind them, an accuracy that
+     * is only constrained */
+    size_t n_slots;
+    struct sofa_problem_objective objective[SOFA_OBJECTIVES_MAX + 1];
+    int uncertain; /* the slot that only running the kernel tells; SOFA_PROBLEM_CERTAIN, _ALL */
+    struct sofa_problem_constraint *constraint; /* [n_constraints], in the space's arena */
+    double dense_bits_per_byte;         /* loss with dense attention; NAN until measured */
+};
+
+/* `isa` as for sofa_attention_kernel_find.  SOFA_E_INPUT with the place in the file that is wrong. */
+enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct sofa_problem **problem,
+                                 struct sofa_err *err);
+void sofa_problem_free(struct sofa_problem *problem);
+
+/* Measures the loss with dense attention, once; needed before designs are evaluated.  For a shape it
+ * does nothing. */
+enum sofa_code sofa_problem_measure_dense(struct sofa_problem *problem, const atomic_bool *cancel, struct sofa_err *err);
+
+/* A metric that only running the kernel in the model tells; the density can be predicted. */
+bool sofa_metric_is_accuracy(const struct sofa_metric *metric);
+
+/* Whether `value` satisfies a constraint; NAN never does. */
+bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, double value);
+
+/* The tightest limit that the constraints put on a slot, in the minimised sense; INFINITY for none. */
+double sofa_problem_limit(const struct sofa_problem *problem, size_t slot);
+
+/* A name of the program's own files ("sofa-28nm" in "models/hardware") or a path, as a malloc'd path.
+ * SOFA_E_INPUT at `node`, with a "did you mean" left to `list`. */
+enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *folder, const char *name, char **path,
+                                      struct sofa_err *err);
+
+#endif

@@ -1,0 +1,93 @@
+/* The reference point of a problem. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/evaluate.h"
+#include "study/study.h"
+
+#define MARGIN 0.1 /* the reference lies a tenth beyond */
+
+/* The level of an axis that loses least accuracy; where that is no matter, the smallest or largest. */
+static int reference_level(const struct sofa_space_dim *d, bool largest)
+{
+    int best = 0, sense = d->parameter->accurate ? d->parameter->accurate : largest ? 1 : -1;
+
+    for (int i = 1; i < d->levels; i++)
+        if (sense * d->value[i] > sense * d->value[best])
+            best = i;
+    return best;
+}
+
+static void reference_design(const struct sofa_problem *p, bool largest, struct sofa_design *design)
+{
+    *design = p->space->base;
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *d = &p->space->dim[i];
+
+        sofa_parameter_apply(d->parameter, d->value[reference_level(d, largest)], d->layer, design);
+    }
+}
+
+/* What an accuracy can be at worst and still be of interest. */
+static double accuracy_reference(const struct sofa_problem *p, const struct sofa_problem_objective *o)
+{
+    if (strcmp(o->metric->name, "bits_per_byte") == 0)
+        return o->sign > 0 ? p->dense_bits_per_byte * (1 + MARGIN) : 0;
+    if (strcmp(o->metric->name, "accuracy_loss") == 0)
+        return o->sign > 0 ? MARGIN : 0;
+    return o->sign > 0 ? 1 : 0; /* shares and relative errors */
+}
+
+static enum sofa_code evaluate_corner(struct sofa_problem *p, bool largest, const atomic_bool *cancel,
+                                      struct sofa_measurements *measurements, double *worst, struct sofa_err *err)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_evaluation e;
+    struct sofa_design design;
+    enum sofa_code rc;
+
+    reference_design(p, largest, &design);
+    SOFA_TRY(sofa_evaluate_design(p, &design, measurements, cancel, &arena, &e, err));
+    for (size_t i = 0; i < p->n_objectives; i++) {
+        const struct sofa_problem_objective *o = &p->objective[i];
+
+        worst[i] = fmax(worst[i], o->sign * e.metric[o->metric - sofa_metrics]); /* fmax passes over NAN */
+    }
+out:
+    sofa_arena_release(&arena);
+    return rc;
+}
+
+enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_bool *cancel, double *reference,
+                                    struct sofa_err *err)
+{
+    struct sofa_measurements *measurements = NULL;
+    double worst[SOFA_OBJECTIVES_MAX];
+    enum sofa_code rc;
+
+    for (size_t i = 0; i < SOFA_OBJECTIVES_MAX; i++)
+        worst[i] = -INFINITY;
+    SOFA_TRY(sofa_measurements_new(2, &measurements, err));
+    SOFA_TRY(evaluate_corner(problem, false, cancel, measurements, worst, err));
+    SOFA_TRY(evaluate_corner(problem, true, cancel, measurements, worst, err));
+    for (size_t i = 0; i < problem->n_objectives; i++) {
+        const struct sofa_problem_objective *o = &problem->objective[i];
+        double limit = sofa_problem_limit(problem, i);
+
+        if (isfinite(limit))
+            reference[i] = limit;
+        else if (sofa_metric_is_accuracy(o->metric))
+            reference[i] = accuracy_reference(problem, o);
+        else
+            reference[i] = worst[i] + MARGIN * fabs(worst[i]);
+        if (!isfinite(reference[i])) {
+            rc = sofa_fail(err, SOFA_E_EVAL, "no reference for '%s': neither the smallest nor the largest hardware of the "
+                           "space can work; a constraint on it would be one", o->metric->name);
+            goto out;
+        }
+    }
+out:
+    sofa_measurements_free(measurements);
+    return rc;
+}

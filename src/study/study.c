@@ -1,0 +1,229 @@
+/* Setting a study up and taking it down; loop.c runs it. */
+#include "study/study.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "study/loop.h"
+
+#define KEPT_MEASUREMENTS 1024
+
+/* What a study must have in common with the run that goes on with it. */
+static enum sofa_code check_meta(struct sofa_loop *l, const char *key, const char *value, struct sofa_err *err)
+{
+    char *was = NULL;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_store_get(l->store, key, &was, err));
+    if (!was)
+        rc = sofa_store_set(l->store, key, value, err);
+    else if (strcmp(was, value) != 0)
+        rc = sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0,
+                          "the study there was made with another %s (%s, now %s); choose another folder", key, was, value);
+out:
+    free(was);
+    return rc;
+}
+
+static enum sofa_code check_metas(struct sofa_loop *l, struct sofa_err *err)
+{
+    const struct sofa_study *s = l->study;
+    char evaluations[32], parallel[32], seed[32];
+    enum sofa_code rc;
+
+    snprintf(evaluations, sizeof evaluations, "%zu", s->evaluations);
+    snprintf(parallel, sizeof parallel, "%zu", s->parallel);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
+    SOFA_TRY(check_meta(l, "program version", PACKAGE_VERSION, err));
+    SOFA_TRY(check_meta(l, "space file", l->problem->space->sha256, err));
+    SOFA_TRY(check_meta(l, "algorithm", s->algorithm, err));
+    SOFA_TRY(check_meta(l, "seed", seed, err));
+    SOFA_TRY(check_meta(l, "number of evaluations", evaluations, err));
+    rc = check_meta(l, "number of evaluations under way", parallel, err);
+out:
+    return rc;
+}
+
+static enum sofa_code open_store(struct sofa_loop *l, struct sofa_err *err)
+{
+    char *db = sofa_path_join(l->options->folder, "study.db");
+    bool there = db && sofa_file_exists(db), existed;
+    enum sofa_code rc;
+
+    free(db);
+    if (there && !l->options->resume)
+        return sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0,
+                            "a study is there already; --resume goes on with it, -o names another folder");
+    SOFA_TRY(sofa_store_open(l->options->folder, &l->store, &existed, err));
+    SOFA_TRY(check_metas(l, err));
+    rc = sofa_trials_read(l->store, l->problem, &l->stored, &l->n_stored, err);
+out:
+    return rc;
+}
+
+/* The level of an axis at its least lossy end, -1 where that is no matter. */
+static int corner_level(const struct sofa_space_dim *d)
+{
+    int sense = d->parameter->accurate, best = 0;
+
+    for (int i = 1; i < d->levels; i++)
+        if (sense * d->value[i] > sense * d->value[best])
+            best = i;
+    return sense ? best : -1;
+}
+
+static enum sofa_code describe_dims(struct sofa_loop *l, struct sofa_err *err)
+{
+    const struct sofa_space *space = l->problem->space;
+    size_t n;
+    const struct sofa_parameter *table = sofa_parameters(&n);
+
+    l->dim = calloc(space->dims + 1, sizeof *l->dim);
+    if (!l->dim)
+        return sofa_fail_nomem(err, "the optimiser");
+    for (size_t i = 0; i < space->dims; i++) {
+        const struct sofa_space_dim *d = &space->dim[i];
+
+        l->dim[i] = (struct sofa_opt_dim){.levels = d->levels, .coord = d->coord, .layer = d->layer, .corner = corner_level(d),
+                                          .unordered = d->parameter->kind == SOFA_PARAMETER_CHOICE,
+                                          .group = (int)(d->parameter - table)};
+    }
+    return SOFA_OK;
+}
+
+static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
+{
+    const struct sofa_problem *p = l->problem;
+    struct sofa_opt_problem o = {.dims = p->space->dims, .dim = l->dim, .objectives = p->n_slots, .uncertain = p->uncertain,
+                                 .limit = INFINITY, .uncertain_is_objective = p->n_slots == p->n_objectives,
+                                 .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed, .budget = l->study->evaluations};
+
+    if (p->uncertain >= 0)
+        o.limit = sofa_problem_limit(p, (size_t)p->uncertain);
+    if (p->uncertain == SOFA_PROBLEM_CERTAIN)
+        o.uncertain = -1;
+    if (p->uncertain == SOFA_PROBLEM_ALL) {
+        o.uncertain = SOFA_OPT_ALL_UNCERTAIN;
+        o.cheap = NULL;
+    }
+    for (size_t i = 0; i < p->n_slots; i++)
+        o.reference[i] = i < p->n_objectives ? l->study->reference[i] : o.limit;
+    return sofa_optimizer_new(l->study->algorithm, &o, &l->optimizer, err);
+}
+
+static enum sofa_code start_workers(struct sofa_loop *l, struct sofa_err *err)
+{
+    size_t jobs = l->study->jobs;
+
+    l->arena = calloc(jobs, sizeof *l->arena);
+    l->flight = calloc(l->study->parallel, sizeof *l->flight);
+    if (!l->arena || !l->flight)
+        return sofa_fail_nomem(err, "worker threads");
+    return sofa_pool_new(jobs, sofa_loop_evaluate, l, &l->pool, err);
+}
+
+static enum sofa_code start_predictor(struct sofa_loop *l, struct sofa_err *err)
+{
+    const struct sofa_workload *w = &l->problem->workload;
+
+    l->cheap = calloc((size_t)w->layers * (size_t)w->heads, sizeof *l->cheap);
+    if (!l->cheap)
+        return sofa_fail_nomem(err, "the predictor");
+    return l->problem->lm ? sofa_predictor_new(w->layers, w->queries, w->causal, &l->predictor, err) : SOFA_OK;
+}
+
+static struct sofa_study *new_study(struct sofa_problem *problem, const struct sofa_study_options *options)
+{
+    const struct sofa_space_search *search = &problem->space->search;
+    struct sofa_study *s = calloc(1, sizeof *s);
+    size_t jobs = options->jobs ? options->jobs : sofa_processors();
+
+    if (!s)
+        return NULL;
+    s->problem = problem;
+    s->algorithm = options->algorithm ? options->algorithm : search->algorithm;
+    s->evaluations = options->evaluations ? options->evaluations : search->evaluations;
+    s->seed = options->has_seed ? options->seed : search->seed;
+    s->parallel = search->parallel;
+    s->jobs = jobs < s->parallel ? jobs : s->parallel;
+    return s;
+}
+
+/* Everything the loop needs, in the order in which it is needed. */
+static enum sofa_code set_up(struct sofa_loop *l, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(describe_dims(l, err));
+    SOFA_TRY(start_predictor(l, err));
+    SOFA_TRY(sofa_measurements_new(KEPT_MEASUREMENTS, &l->measurements, err));
+    SOFA_TRY(sofa_problem_measure_dense(l->problem, l->options->cancel, err));
+    SOFA_TRY(sofa_study_reference(l->problem, l->options->cancel, l->study->reference, err));
+    SOFA_TRY(start_optimizer(l, err));
+    SOFA_TRY(open_store(l, err));
+    rc = start_workers(l, err);
+out:
+    return rc;
+}
+
+/* The pool first: its threads use all the rest. */
+static void take_down(struct sofa_loop *l)
+{
+    sofa_pool_free(l->pool);
+    for (size_t id = l->told; l->flight && id < l->asked; id++) {
+        struct sofa_flight *f = &l->flight[id % l->study->parallel];
+
+        sofa_trial_release(&f->trial);
+        free(f->selection.head);
+    }
+    for (size_t i = 0; l->arena && i < l->study->jobs; i++)
+        sofa_arena_release(&l->arena[i]);
+    sofa_store_close(l->store);
+    sofa_optimizer_free(l->optimizer);
+    sofa_measurements_free(l->measurements);
+    sofa_predictor_free(l->predictor);
+    sofa_trials_free(l->stored, l->n_stored);
+    free(l->arena);
+    free(l->flight);
+    free(l->cheap);
+    free(l->dim);
+}
+
+enum sofa_code sofa_study_run(struct sofa_problem *problem, const struct sofa_study_options *options,
+                              struct sofa_study **study, struct sofa_err *err)
+{
+    struct sofa_study *s = new_study(problem, options);
+    struct sofa_loop l = {.study = s, .problem = problem, .options = options};
+    enum sofa_code rc, flushed;
+    bool ran;
+
+    if (!s)
+        return sofa_fail_nomem(err, "the study");
+    SOFA_TRY(set_up(&l, err));
+    rc = sofa_loop_run(&l, err);
+    flushed = sofa_store_flush(l.store, rc == SOFA_OK ? err : NULL);
+    rc = rc == SOFA_OK ? flushed : rc;
+out:
+    ran = l.pool != NULL;
+    take_down(&l);
+    if (ran)
+        *study = s;
+    else
+        sofa_study_free(s);
+    return rc;
+}
+
+void sofa_study_free(struct sofa_study *study)
+{
+    if (!study)
+        return;
+    for (size_t i = 0; i < study->n_trials; i++)
+        sofa_trial_release(&study->trial[i]);
+    free(study->trial);
+    free(study->front);
+    free(study);
+}

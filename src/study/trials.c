@@ -1,0 +1,333 @@
+#include "study/trials.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "opt/pareto.h"
+
+#define SOURCE_MAX 200
+
+enum sofa_code sofa_trial_new(struct sofa_trial *trial, const struct sofa_problem *problem, const int *x, struct sofa_err *err)
+{
+    size_t dims = problem->space->dims;
+
+    trial->x = malloc((dims + 1) * sizeof *trial->x);
+    trial->y = malloc(problem->n_slots * sizeof *trial->y);
+    trial->metric = malloc(sofa_metric_count * sizeof *trial->metric);
+    trial->reason = calloc(1, 1);
+    if (!trial->x || !trial->y || !trial->metric || !trial->reason)
+        return sofa_fail_nomem(err, "a trial");
+    memcpy(trial->x, x, dims * sizeof *x);
+    for (size_t i = 0; i < problem->n_slots; i++)
+        trial->y[i] = NAN;
+    for (size_t i = 0; i < sofa_metric_count; i++)
+        trial->metric[i] = NAN;
+    return SOFA_OK;
+}
+
+void sofa_trial_release(struct sofa_trial *trial)
+{
+    free(trial->x);
+    free(trial->y);
+    free(trial->metric);
+    free(trial->reason);
+    memset(trial, 0, sizeof *trial);
+}
+
+static void set_objectives(struct sofa_trial *trial, const struct sofa_problem *p)
+{
+    for (size_t i = 0; i < p->n_slots; i++)
+        trial->y[i] = p->objective[i].sign * trial->metric[p->objective[i].metric - sofa_metrics];
+}
+
+static enum sofa_code set_reason(struct sofa_trial *trial, const struct sofa_evaluation *e, struct sofa_err *err)
+{
+    struct sofa_str text = SOFA_STR_INIT;
+
+    for (size_t i = 0; i < e->violations; i++)
+        sofa_str_addf(&text, "%s%s", i ? "; " : "", e->violation[i]);
+    free(trial->reason);
+    trial->reason = sofa_format("%s", text.text);
+    sofa_str_release(&text);
+    return trial->reason ? SOFA_OK : sofa_fail_nomem(err, "a trial");
+}
+
+static enum sofa_code copy_selection(struct sofa_statistics *to, const struct sofa_statistics *from, struct sofa_err *err)
+{
+    size_t bytes = (size_t)from->layers * (size_t)from->heads * sizeof *from->head;
+
+    *to = *from;
+    to->head = malloc(bytes ? bytes : 1);
+    if (!to->head)
+        return sofa_fail_nomem(err, "statistics");
+    memcpy(to->head, from->head, bytes);
+    return SOFA_OK;
+}
+
+enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_problem *problem,
+                               const struct sofa_evaluation *evaluation, struct sofa_statistics *selection,
+                               struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    trial->status = evaluation->feasible ? SOFA_TRIAL_FEASIBLE : SOFA_TRIAL_INFEASIBLE;
+    trial->seconds = evaluation->seconds;
+    memcpy(trial->metric, evaluation->metric, sofa_metric_count * sizeof *trial->metric);
+    set_objectives(trial, problem);
+    SOFA_TRY(set_reason(trial, evaluation, err));
+    if (problem->lm)
+        rc = copy_selection(selection, &evaluation->selection, err);
+out:
+    return rc;
+}
+
+static size_t list_parameters(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_store_parameter *out)
+{
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *d = &p->space->dim[i];
+
+        out[i] = (struct sofa_store_parameter){d->name, t->x[i], d->value[t->x[i]]};
+    }
+    return p->space->dims;
+}
+
+static size_t list_metrics(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_store_metric *out,
+                           char source[][SOURCE_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sofa_metric_count; i++) {
+        if (isnan(t->metric[i]))
+            continue;
+        sofa_evaluate_source(p, &sofa_metrics[i], source[n], SOURCE_MAX);
+        out[n] = (struct sofa_store_metric){sofa_metrics[i].name, source[n], t->metric[i]};
+        n++;
+    }
+    return n;
+}
+
+enum sofa_code sofa_trial_put(struct sofa_store *store, const struct sofa_problem *problem, const struct sofa_trial *trial,
+                              const struct sofa_statistics *selection, struct sofa_err *err)
+{
+    struct sofa_store_parameter *parameter = malloc((problem->space->dims + 1) * sizeof *parameter);
+    struct sofa_store_metric metric[SOFA_METRICS_MAX];
+    char source[SOFA_METRICS_MAX][SOURCE_MAX];
+    struct sofa_store_trial row = {.id = trial->id, .status = trial->status, .seconds = trial->seconds,
+                                   .worker = trial->worker, .reason = trial->reason, .parameter = parameter,
+                                   .metric = metric, .selection = selection->head ? selection : NULL};
+    enum sofa_code rc;
+
+    if (!parameter)
+        return sofa_fail_nomem(err, "a trial");
+    row.parameters = list_parameters(problem, trial, parameter);
+    row.metrics = list_metrics(problem, trial, metric, source);
+    rc = sofa_store_put(store, &row, err);
+    free(parameter);
+    return rc;
+}
+
+struct reading {
+    const struct sofa_problem *problem;
+    struct sofa_stored *stored;
+    size_t n, room;
+};
+
+static enum sofa_code read_point(const struct sofa_problem *p, const struct sofa_store_trial *row, struct sofa_stored *s,
+                                 struct sofa_err *err)
+{
+    if (row->parameters != p->space->dims)
+        return sofa_fail(err, SOFA_E_IO, "evaluation %zu of the study is not of this space", row->id);
+    s->x = malloc((row->parameters + 1) * sizeof *s->x);
+    if (!s->x)
+        return sofa_fail_nomem(err, "the study");
+    for (size_t i = 0; i < row->parameters; i++)
+        s->x[i] = row->parameter[i].level;
+    return SOFA_OK;
+}
+
+static enum sofa_code read_values(const struct sofa_store_trial *row, struct sofa_stored *s, struct sofa_err *err)
+{
+    s->metric = malloc(sofa_metric_count * sizeof *s->metric);
+    s->reason = sofa_format("%s", row->reason);
+    if (!s->metric || !s->reason)
+        return sofa_fail_nomem(err, "the study");
+    for (size_t i = 0; i < sofa_metric_count; i++)
+        s->metric[i] = NAN;
+    for (size_t i = 0; i < row->metrics; i++) {
+        const struct sofa_metric *m = sofa_metric_find(row->metric[i].name);
+
+        if (m)
+            s->metric[m - sofa_metrics] = row->metric[i].value;
+    }
+    return row->selection ? copy_selection(&s->selection, row->selection, err) : SOFA_OK;
+}
+
+static enum sofa_code read_row(void *ctx, const struct sofa_store_trial *row, struct sofa_err *err)
+{
+    struct reading *r = ctx;
+    struct sofa_stored *more, *s;
+    enum sofa_code rc;
+
+    if (row->id != r->n)
+        return sofa_fail(err, SOFA_E_IO, "evaluation %zu is missing in the study", r->n);
+    if (r->n == r->room) {
+        size_t room = r->room ? 2 * r->room : 64;
+
+        more = realloc(r->stored, room * sizeof *more);
+        if (!more)
+            return sofa_fail_nomem(err, "the study");
+        r->stored = more;
+        r->room = room;
+    }
+    s = &r->stored[r->n++];
+    *s = (struct sofa_stored){.status = row->status, .seconds = row->seconds, .worker = row->worker};
+    SOFA_TRY(read_point(r->problem, row, s, err));
+    rc = read_values(row, s, err);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_trials_read(struct sofa_store *store, const struct sofa_problem *problem, struct sofa_stored **stored,
+                                size_t *n, struct sofa_err *err)
+{
+    struct reading r = {.problem = problem};
+    enum sofa_code rc = sofa_store_each(store, read_row, &r, err);
+
+    if (rc != SOFA_OK) {
+        sofa_trials_free(r.stored, r.n);
+        return rc;
+    }
+    *stored = r.stored;
+    *n = r.n;
+    return SOFA_OK;
+}
+
+void sofa_trials_free(struct sofa_stored *stored, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(stored[i].x);
+        free(stored[i].metric);
+        free(stored[i].reason);
+        free(stored[i].selection.head);
+    }
+    free(stored);
+}
+
+enum sofa_code sofa_trial_take_stored(struct sofa_trial *trial, struct sofa_statistics *selection, struct sofa_stored *stored,
+                                      const struct sofa_problem *problem, struct sofa_err *err)
+{
+    if (memcmp(trial->x, stored->x, problem->space->dims * sizeof *trial->x) != 0)
+        return sofa_fail(err, SOFA_E_IO, "evaluation %zu of the study is not the one this program would make; it was "
+                         "written by another version or from other files", trial->id);
+    trial->status = stored->status;
+    trial->seconds = stored->seconds;
+    trial->worker = stored->worker;
+    memcpy(trial->metric, stored->metric, sofa_metric_count * sizeof *trial->metric);
+    set_objectives(trial, problem);
+    free(trial->reason);
+    trial->reason = stored->reason;
+    stored->reason = NULL;
+    *selection = stored->selection;
+    stored->selection.head = NULL;
+    return SOFA_OK;
+}
+
+static int compare_first_objective(const struct sofa_study *s, size_t a, size_t b)
+{
+    for (size_t i = 0; i < s->problem->n_objectives; i++) {
+        double u = s->trial[a].y[i], v = s->trial[b].y[i];
+
+        if (u != v)
+            return u < v ? -1 : 1;
+    }
+    return 0;
+}
+
+static bool dominated(const struct sofa_study *s, const double *y)
+{
+    size_t m = s->problem->n_objectives;
+
+    for (size_t i = 0; i < s->n_front; i++) {
+        const double *f = s->trial[s->front[i]].y;
+
+        if (sofa_pareto_dominates(f, y, m) || memcmp(f, y, m * sizeof *y) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Puts a trial that nothing dominates into the sorted front, and takes out what it dominates. */
+static void insert(struct sofa_study *s, size_t id)
+{
+    size_t kept = 0, at;
+
+    for (size_t i = 0; i < s->n_front; i++)
+        if (!sofa_pareto_dominates(s->trial[id].y, s->trial[s->front[i]].y, s->problem->n_objectives))
+            s->front[kept++] = s->front[i];
+    for (at = kept; at > 0 && compare_first_objective(s, s->front[at - 1], id) > 0; at--)
+        s->front[at] = s->front[at - 1];
+    s->front[at] = id;
+    s->n_front = kept + 1;
+}
+
+static enum sofa_code measure_front(struct sofa_study *s, struct sofa_err *err)
+{
+    size_t m = s->problem->n_objectives;
+    double *y = malloc(s->n_front * m * sizeof *y);
+    enum sofa_code rc;
+
+    if (!y)
+        return sofa_fail_nomem(err, "the front");
+    for (size_t i = 0; i < s->n_front; i++)
+        memcpy(y + i * m, s->trial[s->front[i]].y, m * sizeof *y);
+    rc = sofa_hypervolume(y, s->n_front, m, s->reference, &s->hypervolume, err);
+    free(y);
+    return rc;
+}
+
+static enum sofa_code make_room(struct sofa_study *s, struct sofa_err *err)
+{
+    size_t room = s->room ? 2 * s->room : 64;
+    struct sofa_trial *trial;
+    size_t *front;
+
+    if (s->n_trials < s->room)
+        return SOFA_OK;
+    trial = realloc(s->trial, room * sizeof *trial);
+    if (trial)
+        s->trial = trial;
+    front = trial ? realloc(s->front, room * sizeof *front) : NULL;
+    if (!front)
+        return sofa_fail_nomem(err, "the study");
+    s->front = front;
+    s->room = room;
+    return SOFA_OK;
+}
+
+static bool all_finite(const double *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(y[i]))
+            return false;
+    return true;
+}
+
+enum sofa_code sofa_study_take(struct sofa_study *study, struct sofa_trial *trial, struct sofa_err *err)
+{
+    struct sofa_trial *own;
+    enum sofa_code rc;
+
+    SOFA_TRY(make_room(study, err));
+    own = &study->trial[study->n_trials++];
+    *own = *trial;
+    *trial = (struct sofa_trial){.id = own->id};
+    if (own->status != SOFA_TRIAL_FEASIBLE || !all_finite(own->y, study->problem->n_objectives) || dominated(study, own->y))
+        goto out;
+    insert(study, own->id);
+    rc = measure_front(study, err);
+out:
+    return rc;
+}
