@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tools/debian-packages.sh"
 
 # shellcheck disable=SC2086
-need_packages $build_packages libcmocka-dev python3 python3-jsonschema shellcheck mandoc yamllint
+need_packages $build_packages libcmocka-dev sqlite3 python3 python3-jsonschema shellcheck mandoc yamllint
 build_tree "$root" "$root/build"
 
 echo "== running the tests"

@@ -68,6 +68,9 @@ enum sofa_code sofa_json_print(struct cJSON *json, struct sofa_err *err);
 
 /* The commands, one a file. */
 extern const struct sofa_command sofa_cmd_attention;
+extern const struct sofa_command sofa_cmd_check;
+extern const struct sofa_command sofa_cmd_evaluate;
+extern const struct sofa_command sofa_cmd_explore;
 extern const struct sofa_command sofa_cmd_list;
 extern const struct sofa_command sofa_cmd_lm;
 

@@ -10,6 +10,9 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "config/node.h"
+#include "model/model.h"
+#include "opt/optimizer.h"
+#include "space/parameter.h"
 
 struct row {
     const char *name, *unit, *description;
@@ -47,7 +50,7 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
 }
 
-/* One row from DIRECTORY/NAME.yaml: its name and what its `description` says. */
+/* One row from DIRECTORY/NAME.yaml: its name and what its `description`, or else its `source`, says. */
 static enum sofa_code add_file(struct listing *l, const char *directory, const char *file, struct sofa_err *err)
 {
     char *path = sofa_path_join(directory, file), *name = sofa_format("%.*s", (int)strlen(file) - 5, file);
@@ -61,6 +64,8 @@ static enum sofa_code add_file(struct listing *l, const char *directory, const c
     }
     SOFA_TRY(sofa_document_read(path, &document, err));
     description = sofa_node_get(sofa_document_root(document), "description");
+    if (!description)
+        description = sofa_node_get(sofa_document_root(document), "source");
     rc = add_row(l, name, "", description ? description->text : "", err);
 out:
     sofa_document_free(document);
@@ -103,10 +108,59 @@ static enum sofa_code list_workloads(struct listing *l, struct sofa_err *err)
     return add_folder(l, "models/workloads", err);
 }
 
+static enum sofa_code list_algorithms(struct listing *l, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    size_t n;
+    const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
+
+    for (size_t i = 0; i < n && rc == SOFA_OK; i++)
+        rc = add_row(l, a[i].name, "", a[i].description, err);
+    return rc;
+}
+
+static enum sofa_code list_metrics(struct listing *l, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    for (size_t i = 0; i < sofa_metric_count && rc == SOFA_OK; i++)
+        rc = add_row(l, sofa_metrics[i].name, sofa_metrics[i].unit, sofa_metrics[i].help, err);
+    return rc;
+}
+
+/* "query_lanes  1  queries worked on in parallel (P); 1 to 65536; each: layer" */
+static enum sofa_code list_parameters(struct listing *l, struct sofa_err *err)
+{
+    struct sofa_str text = SOFA_STR_INIT;
+    char least[SOFA_PARAMETER_TEXT_MAX], most[SOFA_PARAMETER_TEXT_MAX];
+    enum sofa_code rc = SOFA_OK;
+    size_t n;
+    const struct sofa_parameter *p = sofa_parameters(&n);
+
+    for (size_t i = 0; i < n && rc == SOFA_OK; i++) {
+        sofa_str_clear(&text);
+        sofa_str_addf(&text, "%s; ", p[i].help);
+        for (size_t k = 0; p[i].names && p[i].names[k]; k++)
+            sofa_str_addf(&text, "%s%s", k ? "|" : "", p[i].names[k]);
+        if (!p[i].names) {
+            sofa_parameter_text(&p[i], p[i].least, least);
+            sofa_parameter_text(&p[i], p[i].most, most);
+            sofa_str_addf(&text, "%s to %s", least, most);
+        }
+        sofa_str_add(&text, p[i].per_layer ? "; may be set for each layer" : "");
+        rc = add_row(l, p[i].key, p[i].unit, text.text, err);
+    }
+    sofa_str_release(&text);
+    return rc;
+}
+
 static const struct {
     const char *name;
     enum sofa_code (*fill)(struct listing *l, struct sofa_err *err);
 } kinds[] = {
+    {"algorithms", list_algorithms},
+    {"metrics", list_metrics},
+    {"parameters", list_parameters},
     {"workloads", list_workloads},
     {"hardware", list_hardware},
 };

@@ -9,6 +9,9 @@
 #include "cli/cli.h"
 
 static const struct sofa_command *const commands[] = {
+    &sofa_cmd_explore,
+    &sofa_cmd_evaluate,
+    &sofa_cmd_check,
     &sofa_cmd_attention,
     &sofa_cmd_lm,
     &sofa_cmd_list,

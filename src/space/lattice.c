@@ -189,14 +189,15 @@ static enum sofa_code add_dim(struct sofa_space *space, const struct sofa_parame
 static enum sofa_code bind_parameter(struct sofa_space *space, size_t i, struct sofa_err *err)
 {
     const struct sofa_parameter *p = sofa_parameter_find(space->parameters->key[i]->text);
-    struct levels levels;
+    struct levels levels = {NULL, 0};
     bool each_layer;
     enum sofa_code rc;
 
     SOFA_TRY(read_levels(space, p, space->parameters->item[i], &levels, &each_layer, err));
-    sofa_parameter_apply(p, levels.value[0], -1, &space->base);
-    if (levels.count == 1)
+    if (levels.count == 1) {
+        sofa_parameter_apply(p, levels.value[0], -1, &space->base);
         goto out;
+    }
     if (!each_layer) {
         rc = add_dim(space, p, &levels, -1, err);
         goto out;
@@ -210,10 +211,9 @@ out:
 enum sofa_code sofa_space_bind(struct sofa_space *space, const struct sofa_design *hardware, struct sofa_err *err)
 {
     size_t most = space->parameters->count * (size_t)(hardware->layers > 1 ? hardware->layers : 1);
-    enum sofa_code rc;
+    enum sofa_code rc = SOFA_OK;
 
     space->base = *hardware;
-    SOFA_TRY(sofa_parameter_fallbacks(&space->base, err));
     space->dim = sofa_arena_alloc(&space->arena, most ? most : 1, sizeof *space->dim);
     if (!space->dim)
         return fail_nomem(err);

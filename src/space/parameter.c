@@ -7,53 +7,44 @@
 #include "base/str.h"
 #include "base/unit.h"
 
-static const char *const prediction_names[] = {"dlzs", "multiply4", NULL};
-static const char *const sort_names[] = {"sads", "full", NULL};
-static const char *const softmax_names[] = {"descending", "ascending", "fa2", NULL};
-static const char *const schedule_names[] = {"rass", "naive", NULL};
-static const char *const pipeline_names[] = {"tiled", "serial", NULL};
-static const char *const khat_store_names[] = {"keep", "recompute", NULL};
-static const char *const kv_generation_names[] = {"on_demand", "all", NULL};
-static const char *const reference_names[] = {"segment", "running", NULL};
-
 #define LAYER(member) .per_layer = true, .offset = offsetof(struct sofa_layer_settings, member)
 #define DESIGN(member) .per_layer = false, .offset = offsetof(struct sofa_design, member)
 #define BITS(low, high) .kind = SOFA_PARAMETER_INTEGER, .unit = "1", .least = low, .most = high, .accurate = 1
-#define LANES .kind = SOFA_PARAMETER_INTEGER, .unit = "1", .least = 1, .most = 65536, .encoding = SOFA_ENCODING_LOG, .fallback = ""
-#define BYTES .kind = SOFA_PARAMETER_NUMBER, .unit = "B", .least = 1, .most = 0x1p40, .encoding = SOFA_ENCODING_LOG, .fallback = ""
-#define SWITCH(list) .kind = SOFA_PARAMETER_CHOICE, .unit = "", .names = list, .fallback = ""
+#define LANES .kind = SOFA_PARAMETER_INTEGER, .unit = "1", .least = 1, .most = 65536, .encoding = SOFA_ENCODING_LOG
+#define BYTES .kind = SOFA_PARAMETER_NUMBER, .unit = "B", .least = 1, .most = 0x1p40, .encoding = SOFA_ENCODING_LOG
+#define SWITCH(list) .kind = SOFA_PARAMETER_CHOICE, .unit = "", .names = list
 
 static const struct sofa_parameter table[] = {
     {.key = "tiles", LAYER(tiles), .kind = SOFA_PARAMETER_INTEGER, .unit = "1", .least = 1, .most = 65536,
-     .accurate = -1, .fallback = "8", .help = "tiles a row of keys is cut into (Tc)"},
+     .accurate = -1, .help = "tiles a row of keys is cut into (Tc)"},
     {.key = "topk", LAYER(topk_permille), .kind = SOFA_PARAMETER_PERMILLE, .unit = "%", .least = 0.001, .most = 1,
-     .encoding = SOFA_ENCODING_LOG, .accurate = 1, .fallback = "20 %", .help = "share of the keys kept in each tile"},
+     .encoding = SOFA_ENCODING_LOG, .accurate = 1, .help = "share of the keys kept in each tile"},
     {.key = "radius", LAYER(radius), .kind = SOFA_PARAMETER_NUMBER, .unit = "1", .least = 1e-6, .most = INFINITY,
-     .accurate = 1, .fallback = "8", .help = "clipping: how far, in logits, below the benchmark a key may lie; inf = off"},
-    {.key = "reference", LAYER(reference), .kind = SOFA_PARAMETER_CHOICE, .unit = "", .names = reference_names,
-     .accurate = -1, .fallback = "segment", .help = "clipping: benchmark of this tile, or running over the tiles so far"},
-    {.key = "khat_bits", LAYER(khat_bits), BITS(4, 16), .fallback = "16", .help = "width of the predicted keys"},
-    {.key = "q_bits", LAYER(q_bits), BITS(4, 16), .fallback = "16", .help = "width of the queries in the prediction"},
-    {.key = "formal_bits", LAYER(formal_bits), BITS(8, 16), .fallback = "16", .help = "width of Q, K and V in the formal stage"},
+     .accurate = 1, .help = "clipping: how far, in logits, below the benchmark a key may lie; inf = off"},
+    {.key = "reference", LAYER(reference), .kind = SOFA_PARAMETER_CHOICE, .unit = "", .names = sofa_clip_reference_names,
+     .accurate = -1, .help = "clipping: benchmark of this tile, or running over the tiles so far"},
+    {.key = "khat_bits", LAYER(khat_bits), BITS(4, 16), .help = "width of the predicted keys"},
+    {.key = "q_bits", LAYER(q_bits), BITS(4, 16), .help = "width of the queries in the prediction"},
+    {.key = "formal_bits", LAYER(formal_bits), BITS(8, 16), .help = "width of Q, K and V in the formal stage"},
     {.key = "query_lanes", DESIGN(query_lanes), LANES, .help = "queries worked on in parallel (P)"},
     {.key = "dlzs_columns", DESIGN(dlzs_columns), LANES, .help = "shift PEs a lane in the prediction (C_s)"},
     {.key = "kv_columns", DESIGN(kv_columns), LANES, .help = "MAC units a lane in the K/V generation (C_g)"},
     {.key = "sufa_columns", DESIGN(sufa_columns), LANES, .help = "MAC units a lane in SU-FA, half for QK^T and half for PV (C_f)"},
     {.key = "keys_per_phase", DESIGN(keys_per_phase), LANES, .help = "keys a query takes in one scheduling phase"},
     {.key = "clock", DESIGN(clock_hz), .kind = SOFA_PARAMETER_NUMBER, .unit = "Hz", .least = 1e6, .most = 1e11,
-     .encoding = SOFA_ENCODING_LOG, .fallback = "", .help = "clock frequency"},
+     .encoding = SOFA_ENCODING_LOG, .help = "clock frequency"},
     {.key = "dram_bandwidth", DESIGN(dram_bytes_per_s), .kind = SOFA_PARAMETER_NUMBER, .unit = "B/s", .least = 1e6,
-     .most = 1e15, .encoding = SOFA_ENCODING_LOG, .fallback = "", .help = "bandwidth of the DRAM"},
+     .most = 1e15, .encoding = SOFA_ENCODING_LOG, .help = "bandwidth of the DRAM"},
     {.key = "token_sram", DESIGN(token_sram_bytes), BYTES, .help = "capacity of the token buffer"},
     {.key = "weight_sram", DESIGN(weight_sram_bytes), BYTES, .help = "capacity of the weight buffer"},
     {.key = "temp_sram", DESIGN(temp_sram_bytes), BYTES, .help = "capacity of the temporary buffer"},
-    {.key = "prediction", DESIGN(prediction), SWITCH(prediction_names), .help = "score prediction: shift-add, or 4-bit multiplication"},
-    {.key = "sort", DESIGN(sort), SWITCH(sort_names), .help = "selection: tiled and clipped, or a sort of whole rows"},
-    {.key = "softmax", DESIGN(softmax), SWITCH(softmax_names), .help = "order in which SU-FA takes the scores, or FlashAttention-2"},
-    {.key = "schedule", DESIGN(schedule), SWITCH(schedule_names), .help = "order in which key/value pairs are loaded"},
-    {.key = "pipeline", DESIGN(pipeline), SWITCH(pipeline_names), .help = "stages overlap over tiles, or run one after the other"},
-    {.key = "khat_store", DESIGN(khat_store), SWITCH(khat_store_names), .help = "predicted keys: kept in DRAM, or computed for each block"},
-    {.key = "kv_generation", DESIGN(kv_generation), SWITCH(kv_generation_names), .help = "keys and values generated: those selected, or all"},
+    {.key = "prediction", DESIGN(prediction), SWITCH(sofa_prediction_names), .help = "score prediction: shift-add, or 4-bit multiplication"},
+    {.key = "sort", DESIGN(sort), SWITCH(sofa_sort_names), .help = "selection: tiled and clipped, or a sort of whole rows"},
+    {.key = "softmax", DESIGN(softmax), SWITCH(sofa_softmax_names), .help = "order in which SU-FA takes the scores, or FlashAttention-2"},
+    {.key = "schedule", DESIGN(schedule), SWITCH(sofa_schedule_names), .help = "order in which key/value pairs are loaded"},
+    {.key = "pipeline", DESIGN(pipeline), SWITCH(sofa_pipeline_names), .help = "stages overlap over tiles, or run one after the other"},
+    {.key = "khat_store", DESIGN(khat_store), SWITCH(sofa_khat_store_names), .help = "predicted keys: kept in DRAM, or computed for each block"},
+    {.key = "kv_generation", DESIGN(kv_generation), SWITCH(sofa_kv_generation_names), .help = "keys and values generated: those selected, or all"},
 };
 #define N_PARAMETERS (sizeof table / sizeof *table)
 
@@ -164,19 +155,4 @@ void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[
         snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%s", p->names[(int)value]);
     else
         sofa_quantity_text(value, p->unit, buf);
-}
-
-enum sofa_code sofa_parameter_fallbacks(struct sofa_design *design, struct sofa_err *err)
-{
-    enum sofa_code rc = SOFA_OK;
-    double value;
-
-    for (size_t i = 0; i < N_PARAMETERS; i++) {
-        if (!table[i].fallback[0])
-            continue;
-        SOFA_TRY(sofa_parameter_parse(&table[i], table[i].fallback, &value, err));
-        sofa_parameter_apply(&table[i], value, -1, design);
-    }
-out:
-    return rc;
 }

@@ -32,7 +32,6 @@ struct sofa_parameter {
     enum sofa_encoding encoding;
     int accurate;             /* the end that loses least accuracy: +1 largest, -1 smallest, 0 no matter */
     const char *const *names; /* choices, NULL-terminated */
-    const char *fallback;     /* the value where the space doesn't name it; "" = the hardware file's */
     const char *help;
 };
 
@@ -54,8 +53,5 @@ double sofa_parameter_value(const struct sofa_parameter *p, int layer, const str
 /* "64 KiB", "15 %", "inf", "rass", for people. */
 #define SOFA_PARAMETER_TEXT_MAX 48
 void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_PARAMETER_TEXT_MAX]);
-
-/* Settings of the algorithm that the table gives where neither space nor hardware do. */
-enum sofa_code sofa_parameter_fallbacks(struct sofa_design *design, struct sofa_err *err);
 
 #endif

@@ -77,7 +77,7 @@ struct sofa_space {
     struct sofa_space_constraint *constraint;
     struct sofa_space_search search;
     /* laid out by sofa_space_bind */
-    struct sofa_design base; /* hardware, fallbacks and parameters with one value */
+    struct sofa_design base; /* hardware's defaults, and parameters with one value */
     size_t dims;
     struct sofa_space_dim *dim;
 };

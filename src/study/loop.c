@@ -194,6 +194,7 @@ enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err)
 {
     enum sofa_code rc;
 
+    l->start = now();
     report_progress(l);
     for (;;) {
         struct sofa_flight *f = &l->flight[l->told % l->study->parallel];

@@ -12,6 +12,32 @@
 
 #define KEPT_MEASUREMENTS 1024
 
+/* An algorithm that isn't known is bad input, at its place where the space file names it. */
+static enum sofa_code check_algorithm(const struct sofa_study *s, const struct sofa_study_options *options,
+                                      struct sofa_err *err)
+{
+    const struct sofa_node *node = options->algorithm ? NULL : s->problem->space->search.algorithm_node;
+    const char *names[32], *near;
+    size_t n;
+    const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
+
+    for (size_t i = 0; i < n && i < 32; i++) {
+        names[i] = a[i].name;
+        if (strcmp(a[i].name, s->algorithm) == 0)
+            return SOFA_OK;
+    }
+    near = sofa_nearest(s->algorithm, names, n);
+    if (node)
+        sofa_node_fail(node, err, "unknown algorithm '%s'; expected one of ", s->algorithm);
+    else
+        sofa_fail(err, SOFA_E_USAGE, "--algorithm: unknown algorithm '%s'; expected one of ", s->algorithm);
+    for (size_t i = 0; i < n; i++)
+        sofa_err_append(err, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        sofa_err_append(err, "; did you mean '%s'?", near);
+    return node ? SOFA_E_INPUT : SOFA_E_USAGE;
+}
+
 /* What a study must have in common with the run that goes on with it. */
 static enum sofa_code check_meta(struct sofa_loop *l, const char *key, const char *value, struct sofa_err *err)
 {
@@ -158,6 +184,7 @@ static enum sofa_code set_up(struct sofa_loop *l, struct sofa_err *err)
 {
     enum sofa_code rc;
 
+    SOFA_TRY(check_algorithm(l->study, l->options, err));
     SOFA_TRY(describe_dims(l, err));
     SOFA_TRY(start_predictor(l, err));
     SOFA_TRY(sofa_measurements_new(KEPT_MEASUREMENTS, &l->measurements, err));

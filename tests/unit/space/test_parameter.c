@@ -15,7 +15,7 @@ static void every_row_has_a_unique_key_a_unit_bounds_and_help(void **state)
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(p[i].key, p[j].key);
-        assert_true(p[i].help && p[i].help[0] && p[i].fallback);
+        assert_true(p[i].help && p[i].help[0]);
         if (p[i].kind == SOFA_PARAMETER_CHOICE) {
             assert_true(p[i].names && p[i].names[0] && p[i].names[1]);
         } else {
@@ -23,17 +23,6 @@ static void every_row_has_a_unique_key_a_unit_bounds_and_help(void **state)
             assert_true(p[i].least < p[i].most);
         }
     }
-}
-
-static void every_fallback_is_a_value_of_its_parameter(void **state)
-{
-    struct sofa_design design = {.layers = 3};
-
-    (void)state;
-    assert_int_equal(sofa_parameter_fallbacks(&design, NULL), SOFA_OK);
-    assert_int_equal(design.layer[2].tiles, 8);
-    assert_int_equal(design.layer[1].topk_permille, 200);
-    assert_true(design.layer[0].radius == 8);
 }
 
 static void a_value_comes_back_out_of_the_design_it_was_put_into(void **state)
@@ -87,7 +76,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_has_a_unique_key_a_unit_bounds_and_help),
-        cmocka_unit_test(every_fallback_is_a_value_of_its_parameter),
         cmocka_unit_test(a_value_comes_back_out_of_the_design_it_was_put_into),
         cmocka_unit_test(a_value_out_of_bounds_or_of_the_wrong_kind_is_refused),
     };

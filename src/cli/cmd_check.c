@@ -1,0 +1,127 @@
+/* sofa-dse check: says what a file is and whether it holds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/hardware.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "config/node.h"
+#include "study/problem.h"
+#include "transformer/lm.h"
+#include "workload/workload.h"
+
+static enum sofa_code check_space(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_problem *p;
+    enum sofa_code rc;
+
+    (void)root;
+    SOFA_TRY(sofa_problem_open(file, NULL, &p, err));
+    printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; workload %s, hardware %s\n", file,
+           p->space->name, p->space->dims, sofa_space_points(p->space), p->n_objectives, p->n_constraints, p->workload.name,
+           p->hardware.name);
+    sofa_problem_free(p);
+out:
+    return rc;
+}
+
+static enum sofa_code check_hardware(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_hardware hw;
+    enum sofa_code rc;
+
+    (void)root;
+    SOFA_TRY(sofa_hardware_read(file, &hw, err));
+    printf("%s: hardware '%s': %d lanes, %g nm\n", file, hw.name, hw.design.query_lanes, hw.node_nm);
+    sofa_hardware_free(&hw);
+out:
+    return rc;
+}
+
+static enum sofa_code check_workload(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_workload w;
+    enum sofa_code rc;
+
+    (void)root;
+    SOFA_TRY(sofa_workload_read(file, &w, err));
+    printf("%s: workload '%s': %d layers, %d heads of %d, %g queries on %g keys%s\n", file, w.name, w.layers, w.heads,
+           w.head_dim, w.queries, w.keys, w.causal ? ", causal" : "");
+out:
+    return rc;
+}
+
+static const struct {
+    const char *kind;
+    enum sofa_code (*check)(const char *file, const struct sofa_node *root, struct sofa_err *err);
+} kinds[] = {
+    {"hardware", check_hardware},
+    {"workload", check_workload},
+};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
+/* A file that says its kind is one of the table's; one that doesn't is a space. */
+static enum sofa_code check_document(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    const struct sofa_node *kind = sofa_node_get(root, "kind");
+    const char *names[N_KINDS];
+    enum sofa_code rc;
+    int index;
+
+    if (!kind)
+        return check_space(file, root, err);
+    for (size_t i = 0; i < N_KINDS; i++)
+        names[i] = kinds[i].kind;
+    SOFA_TRY(sofa_node_choice(kind, names, N_KINDS, &index, err));
+    rc = kinds[index].check(file, root, err);
+out:
+    return rc;
+}
+
+static enum sofa_code check_checkpoint(const char *directory, struct sofa_err *err)
+{
+    const struct sofa_lm_shape *s;
+    struct sofa_lm *lm;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_lm_open(directory, &lm, err));
+    s = sofa_lm_shape(lm);
+    printf("%s: checkpoint: %zu layers, %zu heads of %zu, context %zu\n", directory, s->layers, s->heads, s->head_dim, s->context);
+    sofa_lm_free(lm);
+out:
+    return rc;
+}
+
+static enum sofa_code check(const char *file, struct sofa_err *err)
+{
+    struct sofa_document *document;
+    enum sofa_code rc;
+
+    if (sofa_is_directory(file))
+        return check_checkpoint(file, err);
+    SOFA_TRY(sofa_document_read(file, &document, err));
+    rc = check_document(file, sofa_document_root(document), err);
+    sofa_document_free(document);
+out:
+    return rc;
+}
+
+static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
+{
+    enum sofa_code rc;
+    int operands;
+    bool done;
+
+    SOFA_TRY(sofa_options_read(&sofa_cmd_check, argc, argv, NULL, &operands, &done, err));
+    for (int i = 1; !done && i <= operands; i++)
+        SOFA_TRY(check(argv[i], err));
+    rc = sofa_output_finish(err);
+out:
+    return rc;
+}
+
+const struct sofa_command sofa_cmd_check = {
+    "check", "check FILE...", "validates an input file, says what it is and how large a space is", NULL, 0, 1, -1, run,
+};

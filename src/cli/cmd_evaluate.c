@@ -1,0 +1,169 @@
+/* sofa-dse evaluate: one design in full. */
+#include <cjson/cJSON.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "report/report.h"
+
+struct evaluate_options {
+    struct sofa_strings set;
+    const char *point, *isa;
+    bool json;
+};
+#define OPTION(member) .offset = offsetof(struct evaluate_options, member)
+static const struct sofa_option options[] = {
+    {.name = "set", .kind = SOFA_OPTION_REPEATED, OPTION(set), .argument = "NAME=VALUE",
+     .help = "a parameter of the design (NAME.LAYER=VALUE for one layer)"},
+    {.name = "point", .kind = SOFA_OPTION_STRING, OPTION(point), .argument = "FILE[#ID]",
+     .help = "a point of a pareto.json (the first, or the one with this id)"},
+    {.name = "json", .kind = SOFA_OPTION_FLAG, OPTION(json), .help = "as JSON"},
+    {.name = "isa", .kind = SOFA_OPTION_STRING, OPTION(isa), .argument = "NAME", .help = "instruction set of the kernel"},
+};
+
+/* The point of a front by its id; the first with id -1. */
+static enum sofa_code find_point(const struct sofa_node *root, long id, const struct sofa_node **point, struct sofa_err *err)
+{
+    const struct sofa_node *points, *number;
+    enum sofa_code rc;
+    long value;
+
+    SOFA_TRY(sofa_node_need(root, "points", &points, err));
+    SOFA_TRY(sofa_node_expect(points, SOFA_NODE_LIST, err));
+    for (size_t i = 0; i < points->count; i++) {
+        SOFA_TRY(sofa_node_need(points->item[i], "id", &number, err));
+        SOFA_TRY(sofa_node_integer(number, 0, LONG_MAX, &value, err));
+        if (id < 0 || value == id) {
+            *point = points->item[i];
+            return SOFA_OK;
+        }
+    }
+    rc = id < 0 ? sofa_node_fail(points, err, "the front is empty") : sofa_node_fail(points, err, "no point has the id %ld", id);
+out:
+    return rc;
+}
+
+/* A front holds plain numbers in base units: the unit is put behind those that need one. */
+static enum sofa_code apply_node(const struct sofa_node *key, const struct sofa_node *value, struct sofa_design *design,
+                                 struct sofa_err *err)
+{
+    struct sofa_err why = SOFA_ERR_INIT;
+    char name[64], *assignment;
+    const struct sofa_parameter *p;
+    bool needs_unit;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(value, SOFA_NODE_SCALAR, err));
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(key->text, "."), key->text);
+    p = sofa_parameter_find(name);
+    needs_unit = p && p->kind == SOFA_PARAMETER_NUMBER && strcmp(p->unit, "1") != 0;
+    assignment = sofa_format("%s=%s%s%s", key->text, value->text, needs_unit ? " " : "", needs_unit ? p->unit : "");
+    if (!assignment)
+        return sofa_fail_nomem(err, "a point");
+    if (sofa_space_set(assignment, design, &why) != SOFA_OK)
+        rc = sofa_node_fail(key, err, "%s", why.text);
+    free(assignment);
+out:
+    return rc;
+}
+
+static enum sofa_code split_point(const char *text, char **file, long *id, struct sofa_err *err)
+{
+    const char *hash = strrchr(text, '#');
+    char *end;
+
+    *id = -1;
+    *file = sofa_format("%.*s", (int)(hash ? hash - text : (long)strlen(text)), text);
+    if (!*file)
+        return sofa_fail_nomem(err, "a point");
+    if (!hash)
+        return SOFA_OK;
+    *id = strtol(hash + 1, &end, 10);
+    if (end == hash + 1 || *end || *id < 0)
+        return sofa_fail(err, SOFA_E_USAGE, "--point: '%s' is not an id", hash + 1);
+    return SOFA_OK;
+}
+
+static enum sofa_code apply_point(const char *text, struct sofa_design *design, struct sofa_err *err)
+{
+    struct sofa_document *document = NULL;
+    const struct sofa_node *point = NULL, *parameters;
+    char *file = NULL;
+    enum sofa_code rc;
+    long id;
+
+    SOFA_TRY(split_point(text, &file, &id, err));
+    SOFA_TRY(sofa_document_read(file, &document, err));
+    SOFA_TRY(find_point(sofa_document_root(document), id, &point, err));
+    SOFA_TRY(sofa_node_need(point, "parameters", &parameters, err));
+    SOFA_TRY(sofa_node_expect(parameters, SOFA_NODE_MAP, err));
+    for (size_t i = 0; i < parameters->count; i++)
+        SOFA_TRY(apply_node(parameters->key[i], parameters->item[i], design, err));
+out:
+    sofa_document_free(document);
+    free(file);
+    return rc;
+}
+
+static enum sofa_code print(const struct sofa_problem *problem, const struct sofa_design *design,
+                            const struct sofa_evaluation *e, bool json, struct sofa_err *err)
+{
+    struct sofa_str text = SOFA_STR_INIT;
+    enum sofa_code rc;
+
+    if (json)
+        return sofa_json_print(sofa_report_evaluation(problem, design, e), err);
+    sofa_report_evaluation_text(problem, design, e, &text);
+    if (!text.failed)
+        fputs(text.text, stdout);
+    rc = text.failed ? sofa_fail_nomem(err, "the output") : sofa_output_finish(err);
+    sofa_str_release(&text);
+    return rc;
+}
+
+static enum sofa_code evaluate(const struct evaluate_options *o, const char *file, struct sofa_err *err)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_problem *problem = NULL;
+    struct sofa_evaluation e;
+    struct sofa_design design;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_problem_open(file, o->isa, &problem, err));
+    design = problem->space->base;
+    if (o->point)
+        SOFA_TRY(apply_point(o->point, &design, err));
+    for (size_t i = 0; i < o->set.count; i++)
+        SOFA_TRY(sofa_space_set(o->set.item[i], &design, err));
+    SOFA_TRY(sofa_problem_measure_dense(problem, NULL, err));
+    SOFA_TRY(sofa_evaluate_design(problem, &design, NULL, NULL, &arena, &e, err));
+    rc = print(problem, &design, &e, o->json, err);
+out:
+    sofa_problem_free(problem);
+    sofa_arena_release(&arena);
+    return rc;
+}
+
+static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
+{
+    struct evaluate_options o = {.point = NULL};
+    enum sofa_code rc;
+    int operands;
+    bool done;
+
+    SOFA_TRY(sofa_options_read(&sofa_cmd_evaluate, argc, argv, &o, &operands, &done, err));
+    if (!done)
+        rc = evaluate(&o, argv[1], err);
+out:
+    return rc;
+}
+
+const struct sofa_command sofa_cmd_evaluate = {
+    "evaluate", "evaluate SPACE.yaml [--set NAME=VALUE]... [--point FILE.json[#ID]] [--json]",
+    "evaluates one design in full: the space's base, with what --point and --set change", options,
+    sizeof options / sizeof *options, 1, 1, run,
+};

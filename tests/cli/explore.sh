@@ -1,0 +1,127 @@
+#!/bin/sh
+# explore, evaluate, check and list as their users call them, on a space that takes a second.
+. "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
+
+cat >"$tap_dir/small.yaml" <<END
+version: 1
+name: small
+workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 128, windows: 2}
+hardware: sofa-28nm
+parameters:
+  tiles: {each: layer, range: [2, 16], step: 2}
+  topk: {values: [5 %, 10 %, 20 %, 40 %]}
+  radius: {values: [4, 8, inf]}
+  token_sram: {values: [64 KiB, 192 KiB]}
+objectives: [latency, energy, accuracy_loss]
+constraints: ["accuracy_loss <= 10 %", "area <= 8 mm2"]
+search: {algorithm: random, evaluations: 24, seed: 3, parallel: 4}
+END
+cd "$tap_dir" || exit 99
+
+exits 0 "an exploration ends well" "$SOFA_DSE" explore small.yaml --jobs 2
+says 'evaluation 24 of 24' "it says how far it came"
+[ -s small.study/pareto.json ] && [ -s small.study/pareto.csv ] && [ -s small.study/study.db ]
+ok $? "it leaves study.db, pareto.json and pareto.csv in NAME.study"
+head -n 1 "$tap_dir/out" | grep -q 'latency.*energy.*accuracy_loss.*topk'
+ok $? "it prints the front as a table"
+
+exits 0 "one job gives the same front" "$SOFA_DSE" explore small.yaml --jobs 1 -o one --progress none
+cmp -s small.study/pareto.json one/pareto.json && cmp -s small.study/pareto.csv one/pareto.csv
+ok $? "byte for byte"
+exits 0 "the portable kernel gives the same front" "$SOFA_DSE" explore small.yaml --isa portable -o portable --progress none
+cmp -s small.study/pareto.json portable/pareto.json
+ok $? "byte for byte as well"
+exits 0 "another seed is another search" "$SOFA_DSE" explore small.yaml --seed 4 -o seed --progress none
+! cmp -s small.study/pareto.json seed/pareto.json
+ok $? "with another front"
+
+exits 2 "a study that is there is not overwritten" "$SOFA_DSE" explore small.yaml
+says 'a study is there already' "and the message says so"
+exits 0 "a finished study can be resumed" "$SOFA_DSE" explore small.yaml --resume --progress none
+cmp -s small.study/pareto.json one/pareto.json
+ok $? "and stays as it was"
+exits 2 "a study is not resumed with another seed" "$SOFA_DSE" explore small.yaml --resume --seed 9
+says 'another seed' "and the message names what differs"
+
+"$SOFA_DSE" explore small.yaml -o stopped --progress none --jobs 1 >/dev/null 2>stopped.err &
+pid=$!
+i=0
+while [ "$i" -lt 200 ] && [ "$(sqlite3 stopped/study.db 'SELECT count(*) FROM evaluation' 2>/dev/null || echo 0)" = 0 ]; do
+	sleep 0.05
+	i=$((i + 1))
+done
+kill -INT $pid 2>/dev/null
+wait $pid
+stopped=$?
+[ $stopped -eq 3 ] || [ $stopped -eq 0 ]
+ok $? "an interrupted exploration exits 3 (or had just finished)"
+[ -s stopped/pareto.json ]
+ok $? "and leaves a front"
+exits 0 "it goes on" "$SOFA_DSE" explore small.yaml -o stopped --resume --progress none
+cmp -s stopped/pareto.json one/pareto.json
+ok $? "to the same bytes"
+"$SOFA_DSE" explore small.yaml -o killed --progress none --jobs 2 >/dev/null 2>&1 &
+pid=$!
+sleep 0.4
+kill -KILL $pid 2>/dev/null
+wait $pid 2>/dev/null
+exits 0 "a killed exploration goes on" "$SOFA_DSE" explore small.yaml -o killed --resume --progress none
+cmp -s killed/pareto.json one/pareto.json
+ok $? "to the same bytes"
+
+json one/pareto.json "all(not(all(b['objectives'][k]<=a['objectives'][k] for k in a['objectives']) and a is not b and b['objectives']!=a['objectives']) for a in d['points'] for b in d['points'])" >dominance
+is "$(cat dominance)" True "no point of the front is dominated"
+is "$(json one/pareto.json "[p['objectives']['latency'] for p in d['points']] == sorted(p['objectives']['latency'] for p in d['points'])")" True \
+	"points are sorted by the first objective"
+is "$(json one/pareto.json "d['schema']")" sofa-dse/pareto/1 "the front names its schema"
+
+id=$(json one/pareto.json "d['points'][-1]['id']")
+exits 0 "a point of the front is evaluated again" "$SOFA_DSE" evaluate small.yaml --point "one/pareto.json#$id" --json
+cp "$tap_dir/out" again.json
+is "$(json again.json "d['objectives']")" "$(json one/pareto.json "d['points'][-1]['objectives']")" "to the same numbers"
+is "$(json again.json "abs(sum(d['breakdown']['bytes'].values())-d['metrics']['dram_bytes']) <= 1e-9*d['metrics']['dram_bytes']
+	and abs(sum(d['breakdown']['energy'].values())-d['metrics']['energy']) <= 1e-9*d['metrics']['energy']
+	and abs(sum(d['breakdown']['area'].values())-d['metrics']['area']) <= 1e-9*d['metrics']['area']" | tr -d '\n')" True \
+	"the parts of bytes, energy and area add up"
+exits 0 "every key kept and nothing clipped" "$SOFA_DSE" evaluate small.yaml --set tiles=1 --set topk=1 --set radius=inf --json
+cp "$tap_dir/out" all.json
+is "$(json all.json "abs(d['metrics']['accuracy_loss'] * d['metrics']['bits_per_byte']) < 0.01 and d['metrics']['density'] == 1")" True \
+	"loses less than 0.01 bit per byte: what quantisation alone costs"
+exits 0 "a ratio may be written in per cent, for one layer" "$SOFA_DSE" evaluate small.yaml --set 'topk.3=15 %' --set topk.1=0.15 --json
+cp "$tap_dir/out" set.json
+is "$(json set.json "[d['parameters']['topk.%d' % i] for i in (1, 3)]")" "[0.15, 0.15]" "with the same result as a number"
+
+exits 0 "a space is checked" "$SOFA_DSE" check small.yaml
+grep -q "7 axes, 98304 points" "$tap_dir/out"
+ok $? "and its size is told"
+for file in hardware/sofa-28nm workloads/bert-base-squad; do
+	exits 0 "models/$file.yaml is checked" "$SOFA_DSE" check "$SOFA_SRCDIR/models/$file.yaml"
+done
+for kind in algorithms metrics parameters workloads hardware; do
+	exits 0 "list $kind" "$SOFA_DSE" list $kind --json
+	cp "$tap_dir/out" list.json
+	is "$(json list.json "len(d) > 0 and all(r['name'] and r['description'] for r in d)")" True "every one of the $kind has a description"
+done
+
+# bad input: what is replaced, what the message must say
+bad() {
+	sed "$1" small.yaml >bad.yaml
+	exits 2 "refused: $3" "$SOFA_DSE" explore bad.yaml -o bad
+	says "bad.yaml:$2" "at its place: $3"
+	[ ! -e bad ]
+	ok $? "and nothing was started"
+}
+bad 's/objectives:/objectivs:/' "10:1: unknown key 'objectivs'; did you mean 'objectives'" "a key that is not known"
+bad 's/latency/latencies/' "10:14: unknown metric 'latencies'; did you mean 'latency'" "a metric that is not known"
+bad 's/8 mm2/8 mm/' "11:40: area: '8 mm' has the wrong dimension" "a unit of the wrong dimension"
+bad 's/64 KiB/-1 KiB/' "9:25: token_sram: '-1 KiB' is out of range" "a capacity below zero"
+bad 's/random/randm/' "12:21: .*randm.*random" "an algorithm that is not known"
+bad 's/window: 128/window: 4096/' "3:11: a window of 4096 tokens" "a window that passes the context"
+bad 's/sofa-28nm/sofa-29nm/' "4:11: 'sofa-29nm' is neither a file nor one of" "hardware that is not there"
+exits 2 "a space that is not there" "$SOFA_DSE" explore nowhere.yaml
+says 'nowhere.yaml: cannot read' "is named"
+exits 2 "a command that is not known" "$SOFA_DSE" explor small.yaml
+exits 2 "an option that is not known" "$SOFA_DSE" explore small.yaml --sed 3
+says "did you mean '--seed'" "with what was meant"
+finish
