@@ -80,21 +80,17 @@ static enum sofa_code read_activation(const struct sofa_node *root, int *activat
     return rc;
 }
 
-/* A key that would change the computation must stand at its neutral value. */
-static enum sofa_code check_refused(const struct sofa_node *root, const char *const *keys, struct sofa_err *err)
+static enum sofa_code check_neutral(const struct sofa_node *root, const struct sofa_config_neutral *n,
+                                    struct sofa_err *err)
 {
-    static const char *const neutral[] = {"false", "1", "1.0", "absolute", NULL};
-
-    for (; keys && *keys; keys++) {
-        const struct sofa_node *node = value_of(root, *keys);
+    for (; n->key; n++) {
+        const struct sofa_node *node = value_of(root, n->key);
         int i = 0;
 
-        if (!node)
-            continue;
-        while (neutral[i] && (node->kind != SOFA_NODE_SCALAR || strcmp(node->text, neutral[i]) != 0))
+        while (node && i < 3 && (node->kind != SOFA_NODE_SCALAR || !n->values[i] || strcmp(node->text, n->values[i])))
             i++;
-        if (!neutral[i])
-            return sofa_node_fail(node, err, "'%s' isn't supported", *keys);
+        if (i == 3)
+            return sofa_node_fail(node, err, "'%s' isn't supported but as %s", n->key, n->values[0]);
     }
     return SOFA_OK;
 }
@@ -194,11 +190,12 @@ enum sofa_code sofa_lm_config_read(const char *file, struct sofa_lm_config *conf
     SOFA_TRY(find_family(root, &config->family, err));
     config->tied = !config->family->rms;
     config->shape.causal = config->family->causal;
+    config->shape.encoder = !config->family->names.head;
     if (config->family->rms)
         config->rope.type = SOFA_ROPE_DEFAULT;
     for (const struct sofa_config_key *k = config->family->keys; k->key; k++)
         SOFA_TRY(read_key(root, k, (char *)config, err));
-    SOFA_TRY(check_refused(root, config->family->refused, err));
+    SOFA_TRY(check_neutral(root, config->family->neutral, err));
     SOFA_TRY(read_activation(root, &config->activation, err));
     if (config->rope.type != SOFA_ROPE_NONE)
         SOFA_TRY(read_rope(root, &config->rope, err));

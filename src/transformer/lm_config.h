@@ -35,6 +35,12 @@ struct sofa_lm_names {
     const char *attention_norm, *q, *k, *v, *qkv, *o, *mlp_norm, *gate, *up, *down;
 };
 
+/* A key that changes the computation in a way that isn't built: absent, null or one of these. */
+struct sofa_config_neutral {
+    const char *key; /* NULL ends the table */
+    const char *values[3];
+};
+
 struct sofa_lm_family {
     const char *model_type;
     bool rms;        /* RMSNorm (Zhang, Sennrich 2019) where others have LayerNorm with a bias */
@@ -44,7 +50,7 @@ struct sofa_lm_family {
     bool biases;     /* linear layers must have biases; else they may */
     struct sofa_lm_names names;
     const struct sofa_config_key *keys;
-    const char *const *refused; /* keys that must be absent, null, false or 1 */
+    const struct sofa_config_neutral *neutral;
     const char *const *spare;   /* parts of names of tensors that may stand unused */
 };
 

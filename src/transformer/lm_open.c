@@ -8,6 +8,7 @@
 #include "transformer/checkpoint.h"
 #include "transformer/gemm.h"
 #include "transformer/net.h"
+#include "transformer/prefix_cache.h"
 
 #define NAME_MAX_BYTES 160
 
@@ -78,20 +79,31 @@ out:
     return rc;
 }
 
-static enum sofa_code load_norm(struct loader *l, const char *name, struct sofa_norm *norm)
+/* A norm's vector; BERT's oldest checkpoints call weight and bias gamma and beta. */
+static enum sofa_code load_norm_part(struct loader *l, const char *name, const char *suffix, const char *old,
+                                     const float **out)
 {
     size_t hidden = l->lm->config.shape.hidden;
-    const struct sofa_tensor *t;
+    char full[NAME_MAX_BYTES];
+    const struct sofa_tensor *t = find(l, name, old, full);
+    enum sofa_code rc = SOFA_OK;
+
+    if (!t)
+        SOFA_TRY(need(l, name, suffix, &t));
+    SOFA_TRY(load(l, t, 1, &hidden, out));
+out:
+    return rc;
+}
+
+static enum sofa_code load_norm(struct loader *l, const char *name, struct sofa_norm *norm)
+{
     enum sofa_code rc = SOFA_OK;
 
     if (!name)
         return SOFA_OK;
-    SOFA_TRY(need(l, name, ".weight", &t));
-    SOFA_TRY(load(l, t, 1, &hidden, &norm->weight));
-    if (l->lm->config.family->rms)
-        return SOFA_OK;
-    SOFA_TRY(need(l, name, ".bias", &t));
-    SOFA_TRY(load(l, t, 1, &hidden, &norm->bias));
+    SOFA_TRY(load_norm_part(l, name, ".weight", ".gamma", &norm->weight));
+    if (!l->lm->config.family->rms)
+        SOFA_TRY(load_norm_part(l, name, ".bias", ".beta", &norm->bias));
 out:
     return rc;
 }
@@ -277,6 +289,7 @@ enum sofa_code sofa_lm_open(const char *directory, struct sofa_lm **lm, struct s
     SOFA_TRY(sofa_lm_config_read(config, &l.lm->config, err));
     SOFA_TRY(sofa_checkpoint_open(directory, &l.checkpoint, err));
     SOFA_TRY(load_all(&l));
+    sofa_lm_set_cache(l.lm, SOFA_LM_CACHE_BYTES);
     *lm = l.lm;
     l.lm = NULL;
 out:
@@ -290,8 +303,15 @@ void sofa_lm_free(struct sofa_lm *lm)
 {
     if (!lm)
         return;
+    sofa_prefix_cache_free(lm->cache);
     sofa_arena_release(&lm->weights);
     free(lm);
+}
+
+void sofa_lm_set_cache(struct sofa_lm *lm, size_t bytes)
+{
+    sofa_prefix_cache_free(lm->cache);
+    lm->cache = bytes ? sofa_prefix_cache_new(bytes) : NULL;
 }
 
 const struct sofa_lm_shape *sofa_lm_shape(const struct sofa_lm *lm)

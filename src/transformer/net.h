@@ -34,6 +34,7 @@ struct sofa_lm {
     struct sofa_norm embedding_norm, final_norm;
     struct sofa_linear head;   /* packed NULL: an encoder */
     struct sofa_block *block;  /* [layers] */
+    struct sofa_prefix_cache *cache; /* NULL: off */
 };
 
 struct sofa_gemm;
@@ -63,6 +64,10 @@ enum sofa_code sofa_pass_layer(struct sofa_pass *pass, size_t layer, struct sofa
                                struct sofa_err *err);
 /* pass->y = the normalised output of the last layer. */
 void sofa_pass_finish(struct sofa_pass *pass);
+
+/* How far y [s][hidden] is from `dense`; adds to the four fields of an encoder's loss, `scale` times. */
+void sofa_distance_add(const float *y, const float *dense, size_t s, size_t hidden, double scale,
+                       struct sofa_lm_loss *loss);
 
 void sofa_norm_run(const struct sofa_norm *norm, double eps, const float *x, size_t s, size_t hidden, float *y);
 void sofa_linear_run(const struct sofa_gemm *gemm, const struct sofa_linear *linear, const float *x, size_t s,

@@ -1,5 +1,6 @@
 #include "transformer/text.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,10 @@
 #include "transformer/net.h"
 #include "transformer/npy.h"
 
+static atomic_uint_fast64_t texts; /* opened so far */
+
 struct sofa_text {
+    uint64_t id;
     size_t tokens;
     struct sofa_map bytes; /* a text of bytes, or */
     int32_t *ids;          /* [tokens] */
@@ -64,6 +68,7 @@ enum sofa_code sofa_text_open(const struct sofa_lm *lm, const char *file, struct
     *text = NULL;
     if (!t)
         return sofa_fail_nomem(err, file);
+    t->id = atomic_fetch_add(&texts, 1) + 1;
     if (ends_with(file, ".npy")) {
         rc = open_ids(file, vocabulary, t, err);
     } else if (vocabulary == SOFA_LM_BYTES) {
@@ -92,6 +97,11 @@ void sofa_text_free(struct sofa_text *text)
 size_t sofa_text_tokens(const struct sofa_text *text)
 {
     return text->tokens;
+}
+
+uint64_t sofa_text_id(const struct sofa_text *text)
+{
+    return text->id;
 }
 
 void sofa_text_read(const struct sofa_text *text, size_t first, size_t n, int32_t *ids)

@@ -9,5 +9,7 @@
 
 /* Tokens [first, first + n) of the text, which holds them. */
 void sofa_text_read(const struct sofa_text *text, size_t first, size_t n, int32_t *ids);
+/* A number that no other text of this process has. */
+uint64_t sofa_text_id(const struct sofa_text *text);
 
 #endif

@@ -141,10 +141,168 @@ static void losses_and_statistics_are_those_of_the_reference(void **state)
     free(file);
 }
 
+/* Candidate c: settings of four layers, of which neighbours share the first c % 4. */
+static void candidate(int c, struct sofa_attention_params layer[4])
+{
+    for (int l = 0; l < 4; l++) {
+        layer[l] = (struct sofa_attention_params)SOFA_ATTENTION_DEFAULTS;
+        layer[l].tiles = l < c % 4 ? 4 : 5 + c;
+        layer[l].topk_permille = 200;
+        layer[l].radius = 8;
+    }
+}
+
+#define CANDIDATES 12
+struct result {
+    struct sofa_lm_loss loss;
+    struct sofa_attention_stats stats[16];
+    size_t reused;
+};
+
+static void evaluate(int c, struct result *r)
+{
+    struct sofa_attention_params layer[4];
+    struct sofa_lm_run run = {.window = 64, .windows = 2, .layer = layer, .level = SOFA_STATS_MODEL,
+                              .stats = r->stats, .layers_reused = &r->reused};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_err err = SOFA_ERR_INIT;
+
+    r->reused = 0;
+    candidate(c, layer);
+    assert_ok(sofa_attention_kernel_find(NULL, &run.kernel, &err), &err);
+    assert_ok(sofa_lm_evaluate(lm, text, &run, &r->loss, &arena, &err), &err);
+    sofa_arena_release(&arena);
+}
+
+static void assert_same_results(const struct result *a, const struct result *b)
+{
+    assert_memory_equal(&a->loss, &b->loss, sizeof a->loss);
+    assert_memory_equal(a->stats, b->stats, sizeof a->stats);
+}
+
+static struct result plain[CANDIDATES];
+
+static void reused_layers_give_the_same_bits(void **state)
+{
+    size_t reused = 0;
+
+    (void)state;
+    sofa_lm_set_cache(lm, 0);
+    for (int c = 0; c < CANDIDATES; c++) {
+        evaluate(c, &plain[c]);
+        assert_int_equal(plain[c].reused, 0);
+    }
+    sofa_lm_set_cache(lm, SOFA_LM_CACHE_BYTES);
+    for (int c = 0; c < CANDIDATES; c++) {
+        struct result r;
+
+        evaluate(c, &r);
+        reused += r.reused;
+        assert_same_results(&r, &plain[c]);
+    }
+    /* of each four candidates after the first four, three share 1, 2 and 3 layers of 2 windows; among
+     * the first four, those with 2 and 3 find what the one before left */
+    assert_int_equal(reused, 2 * 2 * (1 + 2 + 3) + 2 * (1 + 2));
+}
+
+static void a_small_cache_forgets_but_never_errs(void **state)
+{
+    (void)state;
+    sofa_lm_set_cache(lm, 3 * 64 * 128 * 4); /* not three states with their statistics */
+    for (int round = 0; round < 2; round++)
+        for (int c = 0; c < CANDIDATES; c++) {
+            struct result r;
+
+            evaluate(c, &r);
+            assert_same_results(&r, &plain[c]);
+        }
+    sofa_lm_set_cache(lm, SOFA_LM_CACHE_BYTES);
+}
+
+static struct result threaded[2][CANDIDATES];
+
+static void *worker(void *which)
+{
+    int t = *(int *)which;
+
+    for (int i = 0; i < CANDIDATES; i++) {
+        int c = t ? CANDIDATES - 1 - i : i;
+
+        evaluate(c, &threaded[t][c]);
+    }
+    return NULL;
+}
+
+static void threads_share_a_model_and_its_cache(void **state)
+{
+    pthread_t thread[2];
+    int which[2] = {0, 1};
+
+    (void)state;
+    for (int t = 0; t < 2; t++)
+        assert_int_equal(pthread_create(&thread[t], NULL, worker, &which[t]), 0);
+    for (int t = 0; t < 2; t++)
+        pthread_join(thread[t], NULL);
+    for (int c = 0; c < CANDIDATES; c++) {
+        assert_same_results(&threaded[0][c], &plain[c]);
+        assert_same_results(&threaded[1][c], &plain[c]);
+    }
+}
+
+static void a_cancelled_run_stops(void **state)
+{
+    atomic_bool cancel = true;
+    struct sofa_lm_run run = {.window = 64, .windows = 1, .cancel = &cancel};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_lm_loss loss;
+
+    (void)state;
+    assert_ok(sofa_attention_kernel_find(NULL, &run.kernel, &err), &err);
+    sofa_lm_set_cache(lm, 0);
+    assert_int_equal(sofa_lm_evaluate(lm, text, &run, &loss, &arena, &err), SOFA_E_INTERRUPTED);
+    cancel = false;
+    assert_int_equal(sofa_lm_evaluate(lm, text, &run, &loss, &arena, &err), SOFA_OK);
+    sofa_arena_release(&arena);
+}
+
+static void every_instruction_set_gives_the_same_bits(void **state)
+{
+    struct sofa_attention_params layer[4];
+    struct sofa_attention_stats stats[16], first[16];
+    struct sofa_lm_run run = {.window = 100, .windows = 1, .layer = layer, .level = SOFA_STATS_ALL, .stats = stats};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_lm_loss loss;
+    double wanted = 0;
+    size_t n;
+    const char *const *names = sofa_attention_kernel_names(&n);
+
+    (void)state;
+    candidate(5, layer);
+    for (size_t i = 0; i < n; i++) {
+        if (sofa_attention_kernel_find(names[i], &run.kernel, &err) != SOFA_OK)
+            continue;
+        assert_ok(sofa_lm_evaluate(lm, text, &run, &loss, &arena, &err), &err);
+        if (i == 0) {
+            wanted = loss.nats_per_token;
+            memcpy(first, stats, sizeof first);
+        }
+        assert_memory_equal(&wanted, &loss.nats_per_token, sizeof wanted);
+        assert_memory_equal(first, stats, sizeof first);
+    }
+    sofa_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_and_statistics_are_those_of_the_reference),
+        cmocka_unit_test(reused_layers_give_the_same_bits),
+        cmocka_unit_test(a_small_cache_forgets_but_never_errs),
+        cmocka_unit_test(threads_share_a_model_and_its_cache),
+        cmocka_unit_test(a_cancelled_run_stops),
+        cmocka_unit_test(every_instruction_set_gives_the_same_bits),
     };
 
     return cmocka_run_group_tests(tests, open_model, close_model);
