@@ -6,4 +6,10 @@ static bool runs_here(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const struct sofa_attention_kernel sofa_attention_avx2 = TMPL_RECORD("avx2", runs_here);
+const struct sofa_attention_kernel sofa_attention_avx2 = {
+    .name = "avx2",
+    .runs_here = runs_here,
+    TMPL_LOOPS,
+    .expand = tmpl_expand,
+    .formal = tmpl_formal,
+};

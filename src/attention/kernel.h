@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "attention/attention.h"
+#include "attention/group.h"
 
 #define SOFA_LANES 16 /* partial sums of a dot product: rows of q, k and v are padded to this */
 #define SOFA_PANEL 64 /* columns worked on together: rows of scores are padded to this */
@@ -26,9 +27,25 @@ static inline size_t sofa_padded(size_t n, size_t step)
 struct sofa_formal {
     size_t dp;                /* padded head width */
     const float *q, *k, *v;   /* [S][dp], the padding 0 */
+    size_t s, d;
     float logit_scale;        /* s_q s_k / sqrt(d) */
     double value_scale;       /* s_v */
 };
+
+/* Selected keys of consecutive rows: row i holds keys [start[i], start[i + 1]); its scores and
+ * weights stand at sofa_lane_start(rows, i), with room for whole lanes. */
+struct sofa_rows {
+    size_t first, n; /* rows of the head */
+    const size_t *start;
+    const uint32_t *keys;
+    float *score;  /* q.k of the integers */
+    float *weight; /* exp of it; may be the same as score */
+};
+
+static inline size_t sofa_lane_start(const struct sofa_rows *rows, size_t i)
+{
+    return sofa_padded(rows->start[i], SOFA_LANES) + 2 * i * SOFA_LANES;
+}
 
 struct sofa_attention_kernel {
     const char *name;
@@ -49,14 +66,24 @@ struct sofa_attention_kernel {
 
     double (*max)(const double *x, size_t n);
     size_t (*count)(const double *x, size_t n, double least); /* of x >= least */
+    /* q = round-half-even(x / scale), clipped to +-(2^(bits-1) - 1). */
+    void (*quantise)(const float *x, size_t n, double scale, int bits, int32_t *q);
+
     /* base + i for each x[i] >= above and the first `ties` with x[i] >= equal; returns how many. */
     size_t (*emit)(const double *x, size_t n, double above, double equal, size_t ties, uint32_t base,
                    uint32_t *keys);
 
-    /* One row of the formal stage: q and out one row, score [n rounded up to SOFA_LANES] left with the
-     * integer scores q.k of the selected keys, weight the same with exp. */
-    void (*formal)(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n,
-                   float *score, float *weight, float *sum_v, size_t d, float *out);
+    /* Prediction and selection of n <= 16 queries, rows [n] of the head, block_row [n] of the block, both
+     * ascending and none SOFA_NOT_PACKED.  q [words][16] and x [sofa_chunk_keys][16] are scratch.
+     * NULL where there are no integer products: then selection goes over `scores`. */
+    void (*select)(const struct sofa_packed *packed, const struct sofa_tiling *tiling, const uint32_t *rows,
+                   const uint32_t *block_row, size_t n, struct sofa_marks *marks, int32_t *q, int32_t *x);
+
+    /* The indices of set bits; keys has room for SOFA_LANES more.  Returns how many. */
+    size_t (*expand)(const uint64_t *bits, size_t words, uint32_t *keys);
+
+    /* The formal stage of some rows; sums [rows][dp] is scratch, out [rows][d]. */
+    void (*formal)(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out);
 
     /* weight = exp((score - max) scale), exactly 0 far below; returns the sum.  Both have room for n
      * rounded up to SOFA_LANES and may be one; what is behind n in weight becomes 0. */

@@ -9,7 +9,7 @@
 
 #include "attention/kernel.h"
 
-static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc)
+SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc)
 {
     memset(acc, 0, rows * d * sizeof *acc);
     for (size_t i = 0; i < rows; i++) {
@@ -41,7 +41,7 @@ static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t
             memcpy(out + (i + r) * stride + j0, acc[r], sizeof acc[r]);                             \
     } while (0)
 
-static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out)
+SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out)
 {
     for (size_t j0 = 0; j0 < n; j0 += SOFA_PANEL) {
         size_t i = 0;
@@ -53,7 +53,7 @@ static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d,
     }
 }
 
-static void tmpl_weigh(const double *p, const double *v, size_t n, size_t d, size_t stride, double *restrict out)
+SOFA_UNUSED static void tmpl_weigh(const double *p, const double *v, size_t n, size_t d, size_t stride, double *restrict out)
 {
     memset(out, 0, d * sizeof *out);
     for (size_t i = 0; i < n; i++)
@@ -80,7 +80,7 @@ static inline double exp64(double x)
     return x < -700 ? 0 : y * t;
 }
 
-static double tmpl_exp_sum(double *x, size_t n, double most, double scale)
+SOFA_UNUSED static double tmpl_exp_sum(double *x, size_t n, double most, double scale)
 {
     double sum = 0;
 
@@ -91,7 +91,7 @@ static double tmpl_exp_sum(double *x, size_t n, double most, double scale)
     return sum;
 }
 
-static double tmpl_max(const double *x, size_t n)
+SOFA_UNUSED static double tmpl_max(const double *x, size_t n)
 {
     double m[SOFA_LANES], most = x[0];
     size_t i = 0;
@@ -108,7 +108,7 @@ static double tmpl_max(const double *x, size_t n)
     return most;
 }
 
-static size_t tmpl_count(const double *x, size_t n, double least)
+SOFA_UNUSED static size_t tmpl_count(const double *x, size_t n, double least)
 {
     int64_t c = 0;
 
@@ -117,7 +117,7 @@ static size_t tmpl_count(const double *x, size_t n, double least)
     return (size_t)c;
 }
 
-static size_t tmpl_emit(const double *x, size_t n, double above, double equal, size_t ties, uint32_t base,
+SOFA_UNUSED static size_t tmpl_emit(const double *x, size_t n, double above, double equal, size_t ties, uint32_t base,
                         uint32_t *keys)
 {
     size_t k = 0;
@@ -189,7 +189,7 @@ static inline float max_row(const float *x, size_t n)
 }
 
 /* weight = exp((score - max) scale); both are padded to whole lanes, the padding of weight becomes 0. */
-static float tmpl_softmax(float *score, float *weight, size_t n, float scale)
+SOFA_UNUSED static float tmpl_softmax(float *score, float *weight, size_t n, float scale)
 {
     float acc[SOFA_LANES] = {0}, most = max_row(score, n);
     size_t padded = sofa_padded(n, SOFA_LANES);
@@ -206,8 +206,8 @@ static float tmpl_softmax(float *score, float *weight, size_t n, float scale)
     return sum_lanes(acc);
 }
 
-static void tmpl_formal(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n,
-                        float *score, float *weight, float *restrict sum_v, size_t d, float *out)
+static void formal_row(const struct sofa_formal *formal, const float *q, const uint32_t *keys, size_t n, float *score,
+                       float *weight, float *restrict sum, float *out)
 {
     size_t dp = formal->dp;
     double scale;
@@ -222,19 +222,51 @@ static void tmpl_formal(const struct sofa_formal *formal, const float *q, const 
         score[t] = sum_lanes(acc);
     }
     scale = formal->value_scale / tmpl_softmax(score, weight, n, formal->logit_scale);
-    memset(sum_v, 0, dp * sizeof *sum_v);
+    memset(sum, 0, dp * sizeof *sum);
     for (size_t t = 0; t < n; t++) {
         const float *restrict v = formal->v + keys[t] * dp;
         float w = weight[t];
 
         for (size_t c = 0; c < dp; c++)
-            sum_v[c] = fmaf(w, v[c], sum_v[c]);
+            sum[c] = fmaf(w, v[c], sum[c]);
     }
-    for (size_t c = 0; c < d; c++)
-        out[c] = (float)(sum_v[c] * scale);
+    for (size_t c = 0; c < formal->d; c++)
+        out[c] = (float)(sum[c] * scale);
 }
 
-static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
+SOFA_UNUSED static void tmpl_formal(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        size_t at = sofa_lane_start(rows, i), n = rows->start[i + 1] - rows->start[i];
+
+        formal_row(formal, formal->q + (rows->first + i) * formal->dp, rows->keys + rows->start[i], n,
+                   rows->score + at, rows->weight + at, sums, out + i * formal->d);
+    }
+}
+
+SOFA_UNUSED static size_t tmpl_expand(const uint64_t *bits, size_t words, uint32_t *keys)
+{
+    size_t n = 0;
+
+    for (size_t w = 0; w < words; w++)
+        for (uint64_t b = bits[w]; b; b &= b - 1)
+            keys[n++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(b));
+    return n;
+}
+
+SOFA_UNUSED static void tmpl_quantise(const float *x, size_t n, double scale, int bits, int32_t *q)
+{
+    double most = (1 << (bits - 1)) - 1;
+
+    for (size_t i = 0; i < n; i++) {
+        double y = (x[i] / scale + 0x1.8p52) - 0x1.8p52;
+
+        y = y > most ? most : y;
+        q[i] = (int32_t)(y < -most ? -most : y);
+    }
+}
+
+SOFA_UNUSED static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
                        const float *kt, size_t stride, float *score, float *restrict sum_v, float *out)
 {
     for (size_t i = first; i < last; i++) {
@@ -263,7 +295,8 @@ static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, boo
     }
 }
 
-#define TMPL_RECORD(NAME, RUNS)                                                                     \
-    {.name = NAME, .runs_here = RUNS, .predict = tmpl_predict, .scores = tmpl_scores,               \
-     .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum, .max = tmpl_max, .count = tmpl_count,            \
-     .emit = tmpl_emit, .softmax = tmpl_softmax, .formal = tmpl_formal, .dense = tmpl_dense}
+/* Members of a record that no variant has in its own form. */
+#define TMPL_LOOPS                                                                                  \
+    .predict = tmpl_predict, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
+    .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
+    .softmax = tmpl_softmax, .dense = tmpl_dense

@@ -6,4 +6,10 @@ static bool runs_here(void)
     return true;
 }
 
-const struct sofa_attention_kernel sofa_attention_portable = TMPL_RECORD("portable", runs_here);
+const struct sofa_attention_kernel sofa_attention_portable = {
+    .name = "portable",
+    .runs_here = runs_here,
+    TMPL_LOOPS,
+    .expand = tmpl_expand,
+    .formal = tmpl_formal,
+};

@@ -12,19 +12,26 @@ enum sofa_code sofa_attention_quantise_x(const struct sofa_attention_kernel *ker
                                          struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
+    struct sofa_arena_mark mark;
+    int32_t *row;
     int8_t *q;
 
-    (void)kernel;
     if (!s || !h || h > SOFA_HIDDEN_MAX)
         return sofa_fail(err, SOFA_E_INPUT, "X has %zu tokens of width %zu; the kernel takes widths of 1 to %d", s, h,
                          SOFA_HIDDEN_MAX);
     SOFA_TRY(sofa_check_finite(x, s, h, "X", err));
     q = sofa_arena_alloc(arena, s, h);
-    if (!q)
+    mark = sofa_arena_mark(arena);
+    row = sofa_arena_alloc(arena, h, sizeof *row);
+    if (!q || !row)
         return sofa_fail_nomem(err, "X at 8 bits");
     *x8 = (struct sofa_quant8){s, h, sofa_quantise_scale(x, s * h, X_BITS), q};
-    for (size_t i = 0; i < s * h; i++)
-        q[i] = (int8_t)sofa_quantise(x[i], x8->scale, X_BITS);
+    for (size_t i = 0; i < s; i++) {
+        kernel->quantise(x + i * h, h, x8->scale, X_BITS, row);
+        for (size_t c = 0; c < h; c++)
+            q[i * h + c] = (int8_t)row[c];
+    }
+    sofa_arena_rewind(arena, mark);
 out:
     return rc;
 }
@@ -79,20 +86,22 @@ enum sofa_code sofa_attention_predict_keys(const struct sofa_attention_kernel *k
 {
     enum sofa_code rc = SOFA_OK;
     size_t s = x8->rows, h = x8->columns;
-    int32_t *q = sofa_arena_alloc(arena, s * d, sizeof *q);
+    int32_t *q = sofa_arena_alloc(arena, s * d, sizeof *q), *w;
     struct sofa_arena_mark mark = sofa_arena_mark(arena);
     int16_t *pw = sofa_arena_alloc(arena, h * d, sizeof *pw);
     double scale;
     int shift;
 
-    if (!q || !pw)
+    w = sofa_arena_alloc(arena, h * d, sizeof *w);
+    if (!q || !pw || !w)
         return sofa_fail_nomem(err, "predicted keys");
     if (!d || (rope.cos && d % 2))
         return sofa_fail(err, SOFA_E_INPUT, "a head width of %zu cannot carry rotary embedding", d);
     SOFA_TRY(sofa_check_finite(wk, h, d, "Wk", err));
     scale = sofa_quantise_scale(wk, h * d, W_BITS);
+    kernel->quantise(wk, h * d, scale, W_BITS, w);
     for (size_t i = 0; i < h * d; i++)
-        pw[i] = (int16_t)sofa_lz_form(sofa_quantise(wk[i], scale, W_BITS));
+        pw[i] = (int16_t)sofa_lz_form(w[i]);
     kernel->predict(x8->q, pw, s, h, d, q);
     shift = least_shift(q, s * d, khat_bits);
     for (size_t i = 0; i < s * d; i++)

@@ -30,20 +30,6 @@ double sofa_quantise_scale(const float *x, size_t n, int bits)
     return most > 0 ? (double)most / ((1 << (bits - 1)) - 1) : 1;
 }
 
-int32_t sofa_quantise(double x, double scale, int bits)
-{
-    double most = (1 << (bits - 1)) - 1, q = sofa_round_even(x / scale);
-
-    q = q > most ? most : q;
-    return (int32_t)(q < -most ? -most : q);
-}
-
-void sofa_quantise_array(const float *x, size_t n, int bits, double scale, int32_t *q)
-{
-    for (size_t i = 0; i < n; i++)
-        q[i] = sofa_quantise(x[i], scale, bits);
-}
-
 int32_t sofa_lz_form(int32_t q)
 {
     uint32_t magnitude = q < 0 ? 0u - (uint32_t)q : (uint32_t)q;

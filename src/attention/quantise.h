@@ -18,10 +18,6 @@ enum sofa_code sofa_check_finite(const float *x, size_t rows, size_t columns, co
 /* The scale s = max|x| / (2^(bits-1) - 1), 1 if all are zero. */
 double sofa_quantise_scale(const float *x, size_t n, int bits);
 
-/* round-half-even(x / scale), clipped to +-(2^(bits-1) - 1). */
-int32_t sofa_quantise(double x, double scale, int bits);
-void sofa_quantise_array(const float *x, size_t n, int bits, double scale, int32_t *q);
-
 /* x rounded to the nearest integer, ties to even, |x| < 2^51. */
 static inline double sofa_round_even(double x)
 {

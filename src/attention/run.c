@@ -7,20 +7,24 @@
 #include "attention/quantise.h"
 #include "attention/stats.h"
 
-#define GROUP 4 /* rows whose scores are computed together */
+#define GROUP 4 /* rows whose scores in double are computed together */
 
 /* One head as the hot loops read it, and the scratch of one block of rows. */
 struct head {
     const struct sofa_attention_kernel *kernel;
     struct sofa_tiling tiling;
     struct sofa_formal formal;
+    struct sofa_packed packed;
+    struct sofa_marks marks;
     size_t s, d, stride, rows; /* rows: of a block */
     double logit_scale;
     const double *pq, *kt;     /* p(Q) [s][d]; K^ transposed, [d][stride] */
     double *scores;            /* [GROUP][stride] */
-    uint32_t *keys, *first;    /* selected keys of a block; [tiles] */
+    uint32_t *keys, *list;     /* selected keys of a block, of a row */
+    uint32_t *first;           /* [tiles], where none are kept */
     size_t *start;             /* [rows + 1] */
-    float *score, *weight, *sum_v;
+    float *score, *weight, *sums;
+    int32_t *q, *x;            /* scratch of kernel->select */
 };
 
 static enum sofa_code check_range(const char *name, double x, double least, double most, struct sofa_err *err)
@@ -48,16 +52,19 @@ out:
 }
 
 /* Quantises x [s][d] to `bits` into rows of dp floats, the padding 0. */
-static const float *formal_array(const float *x, size_t s, size_t d, size_t dp, int bits, double *scale,
-                                 struct sofa_arena *arena)
+static const float *formal_array(const struct head *h, const float *x, int bits, double *scale, struct sofa_arena *arena)
 {
-    float *q = sofa_arena_zalloc(arena, s * dp, sizeof *q);
+    size_t dp = h->formal.dp, d = h->d;
+    float *y = sofa_arena_zalloc(arena, h->s * dp, sizeof *y);
+    int32_t *q = sofa_arena_alloc(arena, d, sizeof *q);
 
-    *scale = sofa_quantise_scale(x, s * d, bits);
-    for (size_t i = 0; q && i < s; i++)
+    *scale = sofa_quantise_scale(x, h->s * d, bits);
+    for (size_t i = 0; y && q && i < h->s; i++) {
+        h->kernel->quantise(x + i * d, d, *scale, bits, q);
         for (size_t c = 0; c < d; c++)
-            q[i * dp + c] = (float)sofa_quantise(x[i * d + c], *scale, bits);
-    return q;
+            y[i * dp + c] = (float)q[c];
+    }
+    return q ? y : NULL;
 }
 
 static enum sofa_code init_formal(struct head *h, const float *q, const float *k, const float *v, int bits,
@@ -67,9 +74,11 @@ static enum sofa_code init_formal(struct head *h, const float *q, const float *k
     double sq, sk, scale;
 
     f->dp = sofa_padded(h->d, SOFA_LANES);
-    f->q = formal_array(q, h->s, h->d, f->dp, bits, &sq, arena);
-    f->k = formal_array(k, h->s, h->d, f->dp, bits, &sk, arena);
-    f->v = formal_array(v, h->s, h->d, f->dp, bits, &f->value_scale, arena);
+    f->s = h->s;
+    f->d = h->d;
+    f->q = formal_array(h, q, bits, &sq, arena);
+    f->k = formal_array(h, k, bits, &sk, arena);
+    f->v = formal_array(h, v, bits, &f->value_scale, arena);
     if (!f->q || !f->k || !f->v)
         return sofa_fail_nomem(err, "the formal stage");
     scale = sq * sk / sqrt((double)h->d);
@@ -77,51 +86,150 @@ static enum sofa_code init_formal(struct head *h, const float *q, const float *k
     return SOFA_OK;
 }
 
-static enum sofa_code init_scores(struct head *h, const struct sofa_attention_params *p, const float *q,
-                                  const struct sofa_khat *khat, struct sofa_arena *arena, struct sofa_err *err)
+/* Operands in double: for kernels without integer products, rows that don't pack, and diagnostics. */
+static enum sofa_code init_doubles(struct head *h, const int32_t *p, const struct sofa_khat *khat,
+                                   struct sofa_arena *arena, struct sofa_err *err)
 {
     size_t s = h->s, d = h->d;
     double *pq = sofa_arena_alloc(arena, s * d, sizeof *pq);
     double *kt = sofa_arena_zalloc(arena, d * h->stride, sizeof *kt);
-    double scale = sofa_quantise_scale(q, s * d, p->q_bits);
 
-    if (!pq || !kt)
+    h->scores = sofa_arena_alloc(arena, GROUP * h->stride, sizeof *h->scores);
+    if (!pq || !kt || !h->scores)
         return sofa_fail_nomem(err, "predicted scores");
     for (size_t i = 0; i < s * d; i++)
-        pq[i] = sofa_lz_form(sofa_quantise(q[i], scale, p->q_bits));
+        pq[i] = p[i];
     for (size_t i = 0; i < s; i++)
         for (size_t c = 0; c < d; c++)
             kt[c * h->stride + i] = khat->q[i * d + c];
     h->pq = pq;
     h->kt = kt;
-    h->logit_scale = scale * SOFA_LZ_MEAN * khat->scale / sqrt((double)d);
+    return SOFA_OK;
+}
+
+static bool all_packed(const struct head *h)
+{
+    size_t slow = 0;
+
+    for (size_t i = 0; h->packed.bits && i < h->s; i++)
+        slow += h->packed.shift[i] == SOFA_NOT_PACKED;
+    return h->packed.bits && !slow;
+}
+
+static enum sofa_code init_scores(struct head *h, const struct sofa_attention_params *params, const float *q,
+                                  const struct sofa_khat *khat, bool diagnosed, struct sofa_arena *arena,
+                                  struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    size_t n = h->s * h->d;
+    int32_t *p = sofa_arena_alloc(arena, n, sizeof *p);
+    double scale = sofa_quantise_scale(q, n, params->q_bits);
+
+    if (!p)
+        return sofa_fail_nomem(err, "predicted scores");
+    h->kernel->quantise(q, n, scale, params->q_bits, p);
+    for (size_t i = 0; i < n; i++)
+        p[i] = sofa_lz_form(p[i]);
+    h->logit_scale = scale * SOFA_LZ_MEAN * khat->scale / sqrt((double)h->d);
+    if (h->kernel->select)
+        SOFA_TRY(sofa_pack(khat, p, params->q_bits, &h->packed, arena, err));
+    if (diagnosed || !all_packed(h))
+        SOFA_TRY(init_doubles(h, p, khat, arena, err));
+out:
+    return rc;
+}
+
+static enum sofa_code init_block(struct head *h, const struct sofa_attention_params *params, bool measured,
+                                 struct sofa_arena *arena, struct sofa_err *err)
+{
+    size_t most = h->tiling.tiles * sofa_quota(h->tiling.keys, params->topk_permille), floats;
+
+    h->rows = params->block_rows < h->s ? params->block_rows : h->s;
+    most = most < h->s ? most : h->s;
+    floats = h->rows * (most + 2 * SOFA_LANES) + 4 * SOFA_LANES;
+    h->marks.words = h->s / 64 + 2;
+    h->marks.bits = sofa_arena_alloc(arena, h->rows * h->marks.words, sizeof *h->marks.bits);
+    h->first = sofa_arena_alloc(arena, h->tiling.tiles, sizeof *h->first);
+    if (measured && !(h->marks.first = sofa_arena_alloc(arena, h->rows * h->tiling.tiles, sizeof *h->marks.first)))
+        return sofa_fail_nomem(err, "a block of queries");
+    h->keys = sofa_arena_alloc(arena, h->rows * most + SOFA_LANES, sizeof *h->keys);
+    h->list = sofa_arena_alloc(arena, h->s + 1, sizeof *h->list);
+    h->start = sofa_arena_alloc(arena, h->rows + 1, sizeof *h->start);
+    h->score = sofa_arena_alloc(arena, floats, sizeof *h->score);
+    h->weight = measured ? sofa_arena_alloc(arena, floats, sizeof *h->weight) : h->score;
+    h->sums = sofa_arena_alloc(arena, h->rows * h->formal.dp, sizeof *h->sums);
+    h->q = sofa_arena_alloc(arena, SOFA_GROUP * (h->packed.words + 1), sizeof *h->q);
+    h->x = sofa_arena_alloc(arena, SOFA_GROUP * sofa_chunk_keys(&h->tiling), sizeof *h->x);
+    if (!h->marks.bits || !h->first || !h->keys || !h->list || !h->start || !h->score || !h->weight || !h->sums ||
+        !h->q || !h->x)
+        return sofa_fail_nomem(err, "a block of queries");
     return SOFA_OK;
 }
 
 static enum sofa_code init_head(struct head *h, const struct sofa_attention_params *p, const struct sofa_khat *khat,
-                                const float *q, const float *k, const float *v, struct sofa_arena *arena,
-                                struct sofa_err *err)
+                                const float *q, const float *k, const float *v, bool measured, bool diagnosed,
+                                struct sofa_arena *arena, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
-    size_t most, padded = sofa_padded(h->s, SOFA_LANES);
 
-    SOFA_TRY(init_scores(h, p, q, khat, arena, err));
+    SOFA_TRY(init_scores(h, p, q, khat, diagnosed, arena, err));
     SOFA_TRY(init_formal(h, q, k, v, p->formal_bits, arena, err));
     h->tiling = sofa_tiling(p, h->s, h->logit_scale);
-    h->rows = p->block_rows < h->s ? p->block_rows : h->s;
-    most = h->tiling.tiles * sofa_quota(h->tiling.keys, p->topk_permille);
-    most = most < h->s ? most : h->s;
-    h->scores = sofa_arena_alloc(arena, GROUP * h->stride, sizeof *h->scores);
-    h->keys = sofa_arena_alloc(arena, h->rows * most + h->s + 1, sizeof *h->keys);
-    h->first = sofa_arena_alloc(arena, h->tiling.tiles, sizeof *h->first);
-    h->start = sofa_arena_alloc(arena, h->rows + 1, sizeof *h->start);
-    h->score = sofa_arena_alloc(arena, padded, sizeof *h->score);
-    h->weight = sofa_arena_alloc(arena, padded, sizeof *h->weight);
-    h->sum_v = sofa_arena_alloc(arena, h->formal.dp, sizeof *h->sum_v);
-    if (!h->scores || !h->keys || !h->first || !h->start || !h->score || !h->weight || !h->sum_v)
-        rc = sofa_fail_nomem(err, "a block of queries");
+    SOFA_TRY(init_block(h, p, measured, arena, err));
 out:
     return rc;
+}
+
+/* Selection of row r of the block, row `row` of the head, from its scores in double. */
+static void select_double(struct head *h, size_t row, size_t r, const double *scores)
+{
+    uint32_t *first = h->marks.first ? h->marks.first + r * h->tiling.tiles : h->first;
+    uint64_t *bits = h->marks.bits + r * h->marks.words;
+    size_t n = sofa_select_row(h->kernel, &h->tiling, row, scores, h->list, first, &h->marks.clipped);
+
+    for (size_t t = 0; t < n; t++)
+        bits[h->list[t] / 64] |= (uint64_t)1 << h->list[t] % 64;
+}
+
+/* Scores in double of rows [row, row + n), in h->scores. */
+static void score_double(struct head *h, size_t row, size_t n, bool all)
+{
+    h->kernel->scores(h->pq + row * h->d, h->kt, n, h->d, h->stride,
+                      all ? h->s : sofa_visible(&h->tiling, row + n - 1), h->scores);
+}
+
+static void select_block_double(struct head *h, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i += GROUP) {
+        size_t n = to - i < GROUP ? to - i : GROUP;
+
+        score_double(h, i, n, false);
+        for (size_t r = 0; r < n; r++)
+            select_double(h, i + r, i + r - from, h->scores + r * h->stride);
+    }
+}
+
+/* Packed rows in groups of 16, whatever lies between them; the others over doubles. */
+static void select_block_packed(struct head *h, size_t from, size_t to)
+{
+    uint32_t rows[SOFA_GROUP], block_row[SOFA_GROUP];
+    size_t n = 0;
+
+    for (size_t i = from; i < to; i++) {
+        if (h->packed.shift[i] == SOFA_NOT_PACKED) {
+            score_double(h, i, 1, false);
+            select_double(h, i, i - from, h->scores);
+            continue;
+        }
+        rows[n] = (uint32_t)i;
+        block_row[n++] = (uint32_t)(i - from);
+        if (n == SOFA_GROUP) {
+            h->kernel->select(&h->packed, &h->tiling, rows, block_row, n, &h->marks, h->q, h->x);
+            n = 0;
+        }
+    }
+    if (n)
+        h->kernel->select(&h->packed, &h->tiling, rows, block_row, n, &h->marks, h->q, h->x);
 }
 
 static void leave_trace(const struct head *h, const struct sofa_attention_trace *trace, size_t row,
@@ -137,36 +245,42 @@ static void leave_trace(const struct head *h, const struct sofa_attention_trace 
     }
 }
 
-/* One row, its scores known; its keys go behind the block's. */
-static void run_row(struct head *h, size_t row, size_t i, const double *scores, float *out, struct sofa_tally *tally,
-                    const struct sofa_attention_trace *trace)
+/* What is wanted of each row beside its output. */
+static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *rows, const float *out,
+                           struct sofa_tally *tally, const struct sofa_attention_trace *trace)
 {
-    uint32_t *keys = h->keys + h->start[i];
-    size_t clipped = 0, n = sofa_select_row(h->kernel, &h->tiling, row, scores, keys, h->first, &clipped);
+    bool scored = trace || (tally && tally->q);
 
-    h->start[i + 1] = h->start[i] + n;
-    h->kernel->formal(&h->formal, h->formal.q + row * h->formal.dp, keys, n, h->score, h->weight, h->sum_v, h->d,
-                      out + row * h->d);
-    if (tally) {
-        tally->clipped += clipped;
-        sofa_tally_row(tally, row, keys, n, h->first, h->score, scores, out + row * h->d);
+    for (size_t r = 0; r < rows->n; r++) {
+        const double *scores = h->scores + r % GROUP * h->stride;
+        const uint32_t *keys = rows->keys + rows->start[r];
+        size_t n = rows->start[r + 1] - rows->start[r], row = from + r;
+
+        if (scored && r % GROUP == 0)
+            score_double(h, row, rows->n - r < GROUP ? rows->n - r : GROUP, trace);
+        if (tally)
+            sofa_tally_row(tally, row, keys, n, h->marks.first + r * h->tiling.tiles,
+                           rows->score + sofa_lane_start(rows, r), scores, out + row * h->d);
+        if (trace)
+            leave_trace(h, trace, row, scores, keys, n);
     }
-    if (trace)
-        leave_trace(h, trace, row, scores, keys, n);
 }
 
-static void run_block(struct head *h, size_t from, size_t to, float *out, struct sofa_tally *tally,
-                      const struct sofa_attention_trace *trace)
+static struct sofa_rows run_block(struct head *h, size_t from, size_t to, float *out)
 {
-    h->start[0] = 0;
-    for (size_t i = from; i < to; i += GROUP) {
-        size_t n = to - i < GROUP ? to - i : GROUP;
-        size_t columns = trace ? h->s : sofa_visible(&h->tiling, i + n - 1);
+    struct sofa_rows rows = {from, to - from, h->start, h->keys, h->score, h->weight};
 
-        h->kernel->scores(h->pq + i * h->d, h->kt, n, h->d, h->stride, columns, h->scores);
-        for (size_t r = 0; r < n; r++)
-            run_row(h, i + r, i + r - from, h->scores + r * h->stride, out, tally, trace);
-    }
+    memset(h->marks.bits, 0, rows.n * h->marks.words * sizeof *h->marks.bits);
+    if (h->packed.bits)
+        select_block_packed(h, from, to);
+    else
+        select_block_double(h, from, to);
+    h->start[0] = 0;
+    for (size_t r = 0; r < rows.n; r++)
+        h->start[r + 1] = h->start[r] + h->kernel->expand(h->marks.bits + r * h->marks.words, h->marks.words,
+                                                          h->keys + h->start[r]);
+    h->kernel->formal(&h->formal, &rows, h->sums, out + from * h->d);
+    return rows;
 }
 
 static enum sofa_code check_inputs(const struct sofa_attention_params *params, const struct sofa_khat *khat,
@@ -196,22 +310,25 @@ enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
     struct head h = {.kernel = kernel, .s = khat->s, .d = khat->d, .stride = sofa_padded(khat->s, SOFA_PANEL)};
     struct sofa_tally tally = {.kernel = kernel, .params = params, .tiling = &h.tiling, .formal = &h.formal,
                                .s = h.s, .d = h.d, .stride = h.stride};
-    bool measured = stats && level != SOFA_STATS_NONE;
+    bool measured = stats && level != SOFA_STATS_NONE, diagnosed = trace || (measured && level == SOFA_STATS_ALL);
 
     SOFA_TRY(check_inputs(params, khat, q, k, v, err));
-    SOFA_TRY(init_head(&h, params, khat, q, k, v, arena, err));
+    SOFA_TRY(init_head(&h, params, khat, q, k, v, measured, diagnosed, arena, err));
     if (stats)
         *stats = (struct sofa_attention_stats){.khat_scale = khat->scale, .logit_scale = h.logit_scale};
     if (measured)
         SOFA_TRY(sofa_tally_init(&tally, level, q, k, v, arena, err));
     for (size_t i = 0; i < h.s; i += h.rows) {
         size_t to = h.s - i < h.rows ? h.s : i + h.rows;
-        struct sofa_block block = {to - i, h.start, h.keys};
+        struct sofa_rows rows = run_block(&h, i, to, out);
+        struct sofa_block block = {rows.n, rows.start, rows.keys};
 
-        run_block(&h, i, to, out, measured ? &tally : NULL, trace);
+        if (measured || trace)
+            diagnose_block(&h, i, &rows, out, measured ? &tally : NULL, trace);
         if (measured)
             SOFA_TRY(sofa_tally_block(&tally, i, &block, arena, err));
     }
+    tally.clipped = h.marks.clipped;
     if (measured)
         SOFA_TRY(sofa_tally_finish(&tally, stats, arena, err));
 out:

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "attention/kernel.h"
+
 /* The largest threshold t with count(x >= t) >= quota lies in [low, high); halves until the count is
  * met or nothing lies between: then x == low are ties. */
 static void bisect(const struct sofa_attention_kernel *kernel, const double *x, size_t n, size_t quota, bool integral,

@@ -4,7 +4,7 @@
 #ifndef SOFA_ATTENTION_SELECT_H
 #define SOFA_ATTENTION_SELECT_H
 
-#include "attention/kernel.h"
+#include "attention/attention.h"
 
 /* Keeps the `quota` largest of x [n] that are >= least, ties to the lower index; appends base + index to
  * keys (room for n) in ascending order.  `feasible` gets the number of x >= least.  The x are

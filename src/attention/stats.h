@@ -4,6 +4,7 @@
 #ifndef SOFA_ATTENTION_STATS_H
 #define SOFA_ATTENTION_STATS_H
 
+#include "attention/kernel.h"
 #include "attention/rass.h"
 #include "attention/select.h"
 

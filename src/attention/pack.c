@@ -1,0 +1,107 @@
+#include "attention/pack.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* One element of a row of words. */
+static void put(int32_t *row, size_t c, int bits, size_t stride, int32_t value)
+{
+    if (bits == 8)
+        ((int8_t *)(row + c / 4 * stride))[c % 4] = (int8_t)value;
+    else
+        ((int16_t *)(row + c / 2 * stride))[c % 2] = (int16_t)value;
+}
+
+static void pack_keys(const struct sofa_khat *khat, int bits, size_t words, int32_t *k, int32_t *bias)
+{
+    for (size_t j = 0; j < khat->s; j++) {
+        int32_t *row = k + j / SOFA_GROUP * SOFA_GROUP * words + j % SOFA_GROUP, sum = 0;
+
+        for (size_t c = 0; c < khat->d; c++) {
+            put(row, c, bits, SOFA_GROUP, khat->q[j * khat->d + c]);
+            sum += bits == 8 ? khat->q[j * khat->d + c] : 0;
+        }
+        bias[j] = -64 * sum;
+    }
+}
+
+static int32_t magnitude(int32_t x)
+{
+    return x < 0 ? -x : x;
+}
+
+/* The shift of a query by which no score can pass SOFA_SCORE_MAX, or SOFA_NOT_PACKED. */
+static uint8_t query_shift(const int32_t *p, const int32_t *largest, size_t d)
+{
+    int64_t bound = 0;
+    int32_t least = INT32_MAX;
+    uint8_t shift = 0;
+
+    for (size_t c = 0; c < d; c++) {
+        int32_t half = magnitude(p[c]) / 2;
+
+        bound += (int64_t)half * largest[c];
+        least = half && half < least ? half : least;
+    }
+    while (bound >> shift > SOFA_SCORE_MAX)
+        shift++;
+    return shift < 31 && least >> shift ? shift : SOFA_NOT_PACKED;
+}
+
+static void pack_queries(const int32_t *p, size_t s, size_t d, int bits, size_t words, const int32_t *largest,
+                         int32_t *q, uint8_t *shift)
+{
+    for (size_t i = 0; i < s; i++, p += d, q += words) {
+        shift[i] = bits == 8 ? 0 : query_shift(p, largest, d);
+        if (shift[i] == SOFA_NOT_PACKED)
+            continue;
+        for (size_t c = 0; c < d; c++) {
+            int32_t half = magnitude(p[c]) / 2 >> shift[i];
+
+            put(q, c, bits, 1, (p[c] < 0 ? -half : half) + (bits == 8 ? 64 : 0));
+        }
+    }
+}
+
+/* The largest magnitude of each column of K^, and whether all lies within `bits` signed bits. */
+static bool column_range(const struct sofa_khat *khat, int32_t *largest, int bits)
+{
+    int32_t least = 0, most = 0;
+
+    memset(largest, 0, khat->d * sizeof *largest);
+    for (size_t j = 0; j < khat->s; j++)
+        for (size_t c = 0; c < khat->d; c++) {
+            int32_t x = khat->q[j * khat->d + c], m = x == INT32_MIN ? INT32_MAX : magnitude(x);
+
+            largest[c] = m > largest[c] ? m : largest[c];
+            least = x < least ? x : least;
+            most = x > most ? x : most;
+        }
+    return least >= -(1 << (bits - 1)) && most < 1 << (bits - 1);
+}
+
+enum sofa_code sofa_pack(const struct sofa_khat *khat, const int32_t *p, int q_bits, struct sofa_packed *packed,
+                         struct sofa_arena *arena, struct sofa_err *err)
+{
+    size_t s = khat->s, d = khat->d, groups = (s + SOFA_GROUP - 1) / SOFA_GROUP, words;
+    int32_t *largest = sofa_arena_alloc(arena, d, sizeof *largest), *q, *k, *bias;
+    uint8_t *shift = sofa_arena_alloc(arena, s, 1);
+    int bits;
+
+    *packed = (struct sofa_packed){.s = s, .d = d};
+    if (!largest || !shift)
+        return sofa_fail_nomem(err, "packed operands");
+    bits = q_bits <= 8 && column_range(khat, largest, 8) ? 8 : column_range(khat, largest, 16) ? 16 : 0;
+    if (!bits || d > UINT16_MAX)
+        return SOFA_OK;
+    words = bits == 8 ? (d + 3) / 4 : (d + 1) / 2;
+    q = sofa_arena_zalloc(arena, s * words, sizeof *q);
+    k = sofa_arena_zalloc(arena, groups * SOFA_GROUP * words, sizeof *k);
+    bias = sofa_arena_zalloc(arena, groups * SOFA_GROUP, sizeof *bias);
+    if (!q || !k || !bias)
+        return sofa_fail_nomem(err, "packed operands");
+    pack_keys(khat, bits, words, k, bias);
+    pack_queries(p, s, d, bits, words, largest, q, shift);
+    *packed = (struct sofa_packed){s, d, words, bits, q, k, bias, shift};
+    return SOFA_OK;
+}
