@@ -52,5 +52,5 @@ build_tree() {
 		(cd "$build_dir" && "$source_dir/configure" --silent "$@") || return 1
 	fi
 	echo "== building in $build_dir"
-	make -s -C "$build_dir" -j "$(nproc)"
+	make -s -C "$build_dir" -j "$(nproc)" V=1
 }
