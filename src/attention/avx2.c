@@ -1,4 +1,5 @@
 /* AVX2 with FMA. */
+#include "attention/avx2.h"
 #include "attention/kernel_tmpl.h"
 
 static bool runs_here(void)
@@ -10,6 +11,8 @@ const struct sofa_attention_kernel sofa_attention_avx2 = {
     .name = "avx2",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .predict = tmpl_predict,
+    .dense = sofa_avx2_dense,
     .expand = tmpl_expand,
     .formal = tmpl_formal,
 };

@@ -19,6 +19,8 @@ const struct sofa_attention_kernel sofa_attention_avx512 = {
     .name = "avx512",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .predict = sofa_avx512_predict,
+    .dense = sofa_avx512_dense,
     .select = sofa_avx512_select,
     .expand = sofa_avx512_expand,
     .formal = formal,

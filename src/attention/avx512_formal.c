@@ -3,16 +3,9 @@
  * first-level cache while 64 queries pass over them.  Sums run as in the template, bit for bit.
  */
 #include "attention/avx512.h"
+#include "attention/vec.h"
 
-#include <immintrin.h>
 #include <string.h>
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-#define INLINE static inline __attribute__((always_inline))
 
 #define QUERIES 64
 #define SEGMENT_FLOATS 6144 /* of K or V: 24 KiB */

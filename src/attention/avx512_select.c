@@ -2,16 +2,10 @@
  * Score prediction and selection with AVX-512: 16 queries in the lanes of a vector, one vector a key.
  */
 #include "attention/avx512.h"
+#include "attention/vec.h"
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 
 /* x [16 keys][16 lanes] of one block of keys. */
 static void products8(const int32_t *q, const int32_t *k, const int32_t *bias, size_t words, int32_t *x)

@@ -47,12 +47,27 @@ static inline size_t sofa_lane_start(const struct sofa_rows *rows, size_t i)
     return sofa_padded(rows->start[i], SOFA_LANES) + 2 * i * SOFA_LANES;
 }
 
+#define SOFA_DENSE_ROWS 48  /* rows of scores held at once */
+#define SOFA_DENSE_PANEL 32 /* keys that stand together in k */
+
+/* Dense attention: padded operands and scratch. */
+struct sofa_dense {
+    size_t s, d, dp, stride;
+    bool causal;
+    const float *q, *v;  /* [s][dp] */
+    const float *k;      /* [s / PANEL][d][PANEL] */
+    float scale;         /* 1 / sqrt(d) */
+    float *score, *sums; /* [ROWS][stride], [ROWS][dp] */
+    float *out;          /* [s][d] */
+};
+
 struct sofa_attention_kernel {
     const char *name;
     bool (*runs_here)(void);
 
-    /* acc [rows][d] = x [rows][h] pw [h][d], exact: |x| <= 127, |pw| <= 128, h <= SOFA_HIDDEN_MAX. */
-    void (*predict)(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc);
+    /* acc [rows][d] = x [rows][h] pw [h][d], exact: |x| <= 127, |pw| <= 128 and even, h <=
+     * SOFA_HIDDEN_MAX.  scratch: sofa_predict_scratch bytes. */
+    void (*predict)(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc, void *scratch);
 
     /* out [rows][stride] = a [rows][d] b [d][stride], the first n columns (rounded up to a panel), each
      * element summed in the order of d, product and sum rounded apart. */
@@ -89,12 +104,21 @@ struct sofa_attention_kernel {
      * rounded up to SOFA_LANES and may be one; what is behind n in weight becomes 0. */
     float (*softmax)(float *score, float *weight, size_t n, float scale);
 
-    /* Dense attention of rows [first, last) in float; score holds one row of S (rounded up to LANES). */
-    void (*dense)(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
-                  const float *kt, size_t stride, float *score, float *sum_v, float *out);
+    void (*dense)(const struct sofa_dense *dense);
+
+    /* The largest magnitude of x, as the bits of a float (which order as magnitudes do, infinity and NaN on top). */
+    uint32_t (*magnitude)(const float *x, size_t n);
+    /* q = sign(q) 2^(floor(log2|q|) + 1), 0 for 0; |q| < 2^24. */
+    void (*lz_form)(int32_t *q, size_t n);
 };
 
-#define SOFA_HIDDEN_MAX 131072 /* 127 * 128 * this stays below 2^31 */
+#define SOFA_HIDDEN_MAX 131072 /* 127 * 128 * this stays below 2^31; so does (255 + 128) 64 of it */
+
+/* Bytes a kernel may use beside its operands in predict: padded weights and a sum per column. */
+static inline size_t sofa_predict_scratch(size_t h, size_t d)
+{
+    return sofa_padded(d, SOFA_PANEL) * (sofa_padded(h, 4) + sizeof(int32_t));
+}
 
 extern const struct sofa_attention_kernel sofa_attention_portable;
 #ifdef SOFA_HAVE_AVX2

@@ -9,8 +9,10 @@
 
 #include "attention/kernel.h"
 
-SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc)
+SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc,
+                                     void *scratch)
 {
+    (void)scratch;
     memset(acc, 0, rows * d * sizeof *acc);
     for (size_t i = 0; i < rows; i++) {
         int32_t *restrict a = acc + i * d;
@@ -266,37 +268,65 @@ SOFA_UNUSED static void tmpl_quantise(const float *x, size_t n, double scale, in
     }
 }
 
-SOFA_UNUSED static void tmpl_dense(const struct sofa_formal *formal, size_t s, size_t d, bool causal, size_t first, size_t last,
-                       const float *kt, size_t stride, float *score, float *restrict sum_v, float *out)
+SOFA_UNUSED static void tmpl_dense(const struct sofa_dense *a)
 {
-    for (size_t i = first; i < last; i++) {
-        size_t n = causal ? i + 1 : s, dp = formal->dp;
-        const float *q = formal->q + i * dp;
+    for (size_t i = 0; i < a->s; i++) {
+        size_t n = a->causal ? i + 1 : a->s;
+        const float *q = a->q + i * a->dp;
+        float *restrict sum = a->sums;
         double scale;
 
-        for (size_t j0 = 0; j0 < n; j0 += SOFA_PANEL) {
-            float acc[SOFA_PANEL] = {0};
+        for (size_t j0 = 0; j0 < n; j0 += SOFA_DENSE_PANEL) {
+            float acc[SOFA_DENSE_PANEL] = {0};
 
-            for (size_t c = 0; c < d; c++) {
-                const float *restrict k = kt + c * stride + j0;
+            for (size_t c = 0; c < a->d; c++) {
+                const float *restrict k = a->k + j0 * a->d + c * SOFA_DENSE_PANEL;
 
-                for (size_t j = 0; j < SOFA_PANEL; j++)
+                for (size_t j = 0; j < SOFA_DENSE_PANEL; j++)
                     acc[j] = fmaf(q[c], k[j], acc[j]);
             }
-            memcpy(score + j0, acc, sizeof acc);
+            memcpy(a->score + j0, acc, sizeof acc);
         }
-        scale = formal->value_scale / tmpl_softmax(score, score, n, formal->logit_scale);
-        memset(sum_v, 0, dp * sizeof *sum_v);
+        scale = 1 / tmpl_softmax(a->score, a->score, n, a->scale);
+        memset(sum, 0, a->dp * sizeof *sum);
         for (size_t j = 0; j < n; j++)
-            for (size_t c = 0; c < dp; c++)
-                sum_v[c] = fmaf(score[j], formal->v[j * dp + c], sum_v[c]);
-        for (size_t c = 0; c < d; c++)
-            out[i * d + c] = (float)(sum_v[c] * scale);
+            for (size_t c = 0; c < a->dp; c++)
+                sum[c] = fmaf(a->score[j], a->v[j * a->dp + c], sum[c]);
+        for (size_t c = 0; c < a->d; c++)
+            a->out[i * a->d + c] = (float)(sum[c] * scale);
+    }
+}
+
+SOFA_UNUSED static uint32_t tmpl_magnitude(const float *x, size_t n)
+{
+    int32_t most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int32_t bits;
+
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= INT32_MAX;
+        most = bits > most ? bits : most;
+    }
+    return (uint32_t)most;
+}
+
+/* The exponent of the integer as a float is the place of its leading one. */
+SOFA_UNUSED static void tmpl_lz_form(int32_t *q, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)q[i];
+        uint32_t bits;
+
+        memcpy(&bits, &x, sizeof bits);
+        bits &= 0xff800000u;
+        memcpy(&x, &bits, sizeof x);
+        q[i] = 2 * (int32_t)x;
     }
 }
 
 /* Members of a record that no variant has in its own form. */
 #define TMPL_LOOPS                                                                                  \
-    .predict = tmpl_predict, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
+    .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
     .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
-    .softmax = tmpl_softmax, .dense = tmpl_dense
+    .softmax = tmpl_softmax

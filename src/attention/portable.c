@@ -10,6 +10,8 @@ const struct sofa_attention_kernel sofa_attention_portable = {
     .name = "portable",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .predict = tmpl_predict,
+    .dense = tmpl_dense,
     .expand = tmpl_expand,
     .formal = tmpl_formal,
 };

@@ -14,18 +14,19 @@ enum sofa_code sofa_attention_quantise_x(const struct sofa_attention_kernel *ker
     enum sofa_code rc = SOFA_OK;
     struct sofa_arena_mark mark;
     int32_t *row;
+    double scale;
     int8_t *q;
 
     if (!s || !h || h > SOFA_HIDDEN_MAX)
         return sofa_fail(err, SOFA_E_INPUT, "X has %zu tokens of width %zu; the kernel takes widths of 1 to %d", s, h,
                          SOFA_HIDDEN_MAX);
-    SOFA_TRY(sofa_check_finite(x, s, h, "X", err));
+    SOFA_TRY(sofa_quantise_scale(kernel, x, s, h, X_BITS, "X", &scale, err));
     q = sofa_arena_alloc(arena, s, h);
     mark = sofa_arena_mark(arena);
     row = sofa_arena_alloc(arena, h, sizeof *row);
     if (!q || !row)
         return sofa_fail_nomem(err, "X at 8 bits");
-    *x8 = (struct sofa_quant8){s, h, sofa_quantise_scale(x, s * h, X_BITS), q};
+    *x8 = (struct sofa_quant8){s, h, scale, q};
     for (size_t i = 0; i < s; i++) {
         kernel->quantise(x + i * h, h, x8->scale, X_BITS, row);
         for (size_t c = 0; c < h; c++)
@@ -89,20 +90,22 @@ enum sofa_code sofa_attention_predict_keys(const struct sofa_attention_kernel *k
     int32_t *q = sofa_arena_alloc(arena, s * d, sizeof *q), *w;
     struct sofa_arena_mark mark = sofa_arena_mark(arena);
     int16_t *pw = sofa_arena_alloc(arena, h * d, sizeof *pw);
+    void *scratch;
     double scale;
     int shift;
 
     w = sofa_arena_alloc(arena, h * d, sizeof *w);
-    if (!q || !pw || !w)
+    scratch = sofa_arena_alloc(arena, sofa_predict_scratch(h, d), 1);
+    if (!q || !pw || !w || !scratch)
         return sofa_fail_nomem(err, "predicted keys");
     if (!d || (rope.cos && d % 2))
         return sofa_fail(err, SOFA_E_INPUT, "a head width of %zu cannot carry rotary embedding", d);
-    SOFA_TRY(sofa_check_finite(wk, h, d, "Wk", err));
-    scale = sofa_quantise_scale(wk, h * d, W_BITS);
+    SOFA_TRY(sofa_quantise_scale(kernel, wk, h, d, W_BITS, "Wk", &scale, err));
     kernel->quantise(wk, h * d, scale, W_BITS, w);
+    kernel->lz_form(w, h * d);
     for (size_t i = 0; i < h * d; i++)
-        pw[i] = (int16_t)sofa_lz_form(w[i]);
-    kernel->predict(x8->q, pw, s, h, d, q);
+        pw[i] = (int16_t)w[i];
+    kernel->predict(x8->q, pw, s, h, d, q, scratch);
     shift = least_shift(q, s * d, khat_bits);
     for (size_t i = 0; i < s * d; i++)
         q[i] = shift_down(q[i], shift);

@@ -7,24 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "attention/kernel.h"
 
 /* What stands for the dropped mantissa: the mean of 2^(-f), f the leading one's fraction, is taken as 3/4. */
 #define SOFA_LZ_MEAN 0.75
 
-/* SOFA_E_INPUT when a value of x [rows][columns] is not finite; `what` names the tensor. */
-enum sofa_code sofa_check_finite(const float *x, size_t rows, size_t columns, const char *what, struct sofa_err *err);
-
-/* The scale s = max|x| / (2^(bits-1) - 1), 1 if all are zero. */
-double sofa_quantise_scale(const float *x, size_t n, int bits);
+/* The scale s = max|x| / (2^(bits-1) - 1) of x [rows][columns], 1 if all are zero.  SOFA_E_INPUT when a value is
+ * not finite; `what` names the tensor. */
+enum sofa_code sofa_quantise_scale(const struct sofa_attention_kernel *kernel, const float *x, size_t rows,
+                                   size_t columns, int bits, const char *what, double *scale, struct sofa_err *err);
 
 /* x rounded to the nearest integer, ties to even, |x| < 2^51. */
 static inline double sofa_round_even(double x)
 {
     return (x + 0x1.8p52) - 0x1.8p52;
 }
-
-/* sign(q) 2^(floor(log2|q|) + 1), 0 for 0. */
-int32_t sofa_lz_form(int32_t q);
 
 #endif

@@ -52,38 +52,44 @@ out:
 }
 
 /* Quantises x [s][d] to `bits` into rows of dp floats, the padding 0. */
-static const float *formal_array(const struct head *h, const float *x, int bits, double *scale, struct sofa_arena *arena)
+static enum sofa_code formal_array(const struct head *h, const float *x, int bits, const char *what, const float **out,
+                                   double *scale, struct sofa_arena *arena, struct sofa_err *err)
 {
+    enum sofa_code rc = SOFA_OK;
     size_t dp = h->formal.dp, d = h->d;
     float *y = sofa_arena_zalloc(arena, h->s * dp, sizeof *y);
     int32_t *q = sofa_arena_alloc(arena, d, sizeof *q);
 
-    *scale = sofa_quantise_scale(x, h->s * d, bits);
-    for (size_t i = 0; y && q && i < h->s; i++) {
+    if (!y || !q)
+        return sofa_fail_nomem(err, "the formal stage");
+    SOFA_TRY(sofa_quantise_scale(h->kernel, x, h->s, d, bits, what, scale, err));
+    for (size_t i = 0; i < h->s; i++) {
         h->kernel->quantise(x + i * d, d, *scale, bits, q);
         for (size_t c = 0; c < d; c++)
             y[i * dp + c] = (float)q[c];
     }
-    return q ? y : NULL;
+    *out = y;
+out:
+    return rc;
 }
 
 static enum sofa_code init_formal(struct head *h, const float *q, const float *k, const float *v, int bits,
                                   struct sofa_arena *arena, struct sofa_err *err)
 {
+    enum sofa_code rc = SOFA_OK;
     struct sofa_formal *f = &h->formal;
     double sq, sk, scale;
 
     f->dp = sofa_padded(h->d, SOFA_LANES);
     f->s = h->s;
     f->d = h->d;
-    f->q = formal_array(h, q, bits, &sq, arena);
-    f->k = formal_array(h, k, bits, &sk, arena);
-    f->v = formal_array(h, v, bits, &f->value_scale, arena);
-    if (!f->q || !f->k || !f->v)
-        return sofa_fail_nomem(err, "the formal stage");
+    SOFA_TRY(formal_array(h, q, bits, "Q", &f->q, &sq, arena, err));
+    SOFA_TRY(formal_array(h, k, bits, "K", &f->k, &sk, arena, err));
+    SOFA_TRY(formal_array(h, v, bits, "V", &f->v, &f->value_scale, arena, err));
     scale = sq * sk / sqrt((double)h->d);
     f->logit_scale = (float)(scale > FLT_MAX ? FLT_MAX : scale < FLT_MIN ? FLT_MIN : scale);
-    return SOFA_OK;
+out:
+    return rc;
 }
 
 /* Operands in double: for kernels without integer products, rows that don't pack, and diagnostics. */
@@ -123,13 +129,13 @@ static enum sofa_code init_scores(struct head *h, const struct sofa_attention_pa
     enum sofa_code rc = SOFA_OK;
     size_t n = h->s * h->d;
     int32_t *p = sofa_arena_alloc(arena, n, sizeof *p);
-    double scale = sofa_quantise_scale(q, n, params->q_bits);
+    double scale;
 
     if (!p)
         return sofa_fail_nomem(err, "predicted scores");
+    SOFA_TRY(sofa_quantise_scale(h->kernel, q, h->s, h->d, params->q_bits, "Q", &scale, err));
     h->kernel->quantise(q, n, scale, params->q_bits, p);
-    for (size_t i = 0; i < n; i++)
-        p[i] = sofa_lz_form(p[i]);
+    h->kernel->lz_form(p, n);
     h->logit_scale = scale * SOFA_LZ_MEAN * khat->scale / sqrt((double)h->d);
     if (h->kernel->select)
         SOFA_TRY(sofa_pack(khat, p, params->q_bits, &h->packed, arena, err));
@@ -284,16 +290,13 @@ static struct sofa_rows run_block(struct head *h, size_t from, size_t to, float 
 }
 
 static enum sofa_code check_inputs(const struct sofa_attention_params *params, const struct sofa_khat *khat,
-                                   const float *q, const float *k, const float *v, struct sofa_err *err)
+                                   struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
 
     SOFA_TRY(sofa_attention_check(params, err));
     if (!khat->s || !khat->d || khat->s > UINT32_MAX / 2)
         return sofa_fail(err, SOFA_E_INPUT, "attention over %zu tokens of head width %zu", khat->s, khat->d);
-    SOFA_TRY(sofa_check_finite(q, khat->s, khat->d, "Q", err));
-    SOFA_TRY(sofa_check_finite(k, khat->s, khat->d, "K", err));
-    SOFA_TRY(sofa_check_finite(v, khat->s, khat->d, "V", err));
 out:
     return rc;
 }
@@ -312,7 +315,7 @@ enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
                                .s = h.s, .d = h.d, .stride = h.stride};
     bool measured = stats && level != SOFA_STATS_NONE, diagnosed = trace || (measured && level == SOFA_STATS_ALL);
 
-    SOFA_TRY(check_inputs(params, khat, q, k, v, err));
+    SOFA_TRY(check_inputs(params, khat, err));
     SOFA_TRY(init_head(&h, params, khat, q, k, v, measured, diagnosed, arena, err));
     if (stats)
         *stats = (struct sofa_attention_stats){.khat_scale = khat->scale, .logit_scale = h.logit_scale};
