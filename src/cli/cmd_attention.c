@@ -9,12 +9,14 @@
 #include "cli/kernel_options.h"
 #include "transformer/rope.h"
 #include "transformer/safetensors.h"
+#include "transformer/tensor_set.h"
 
 struct attention_options {
     struct sofa_kernel_options kernel;
     bool causal, json;
     double rope_theta; /* 0: none */
     const char *output;
+    long layer; /* -1: tensors of one layer, without a prefix */
 };
 
 static const struct sofa_option options[] = {
@@ -23,6 +25,8 @@ static const struct sofa_option options[] = {
      .help = "a query sees the keys up to itself only"},
     {.name = "rope-theta", .kind = SOFA_OPTION_NUMBER, .offset = offsetof(struct attention_options, rope_theta),
      .argument = "T", .help = "Q and K carry rotary embedding of this base: predicted keys are rotated too"},
+    {.name = "layer", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct attention_options, layer), .argument = "N",
+     .help = "reads the tensors layers.N.X, layers.N.Wk and so on", .least = 0, .most = 1 << 20},
     {.name = "output", .letter = 'o', .kind = SOFA_OPTION_STRING, .offset = offsetof(struct attention_options, output),
      .argument = "FILE", .help = "writes khat, scores, selection and O as safetensors"},
     {.name = "json", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct attention_options, json), .help = "as JSON"},
@@ -38,7 +42,7 @@ struct input {
 struct work {
     const struct attention_options *o;
     const char *path;
-    struct sofa_safetensors *file;
+    struct sofa_tensor_set *set;
     const struct sofa_attention_kernel *kernel;
     struct sofa_attention_params params;
     struct sofa_arena arena;  /* inputs, results */
@@ -58,17 +62,20 @@ static void *get(struct work *w, size_t count, size_t size)
 
 static enum sofa_code read_input(struct work *w, const char *name, struct input *in, struct sofa_err *err)
 {
-    char shape[SOFA_SHAPE_TEXT_MAX];
+    char shape[SOFA_SHAPE_TEXT_MAX], full[64];
     const struct sofa_tensor *t;
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_safetensors_need(w->file, name, &t, err));
+    snprintf(full, sizeof full, "layers.%ld.%s", w->o->layer < 0 ? 0 : w->o->layer, name);
+    if (w->o->layer < 0 && !sofa_tensor_set_has(w->set, name) && sofa_tensor_set_has(w->set, full))
+        return sofa_fail_at(err, SOFA_E_INPUT, w->path, 0, 0, "it holds several layers; choose one with --layer N");
+    SOFA_TRY(sofa_tensor_set_need(w->set, w->o->layer < 0 ? name : full, &t, err));
     sofa_tensor_shape_text(t, shape);
     if (t->dims != 2 && t->dims != 3)
         return sofa_tensor_fail(t, err, "shape is %s; expected two dimensions, or three with the heads first", shape);
     *in = (struct input){t, t->dims == 3 ? t->shape[0] : 1, t->shape[t->dims - 2], t->shape[t->dims - 1], NULL};
     if (t->count == 0)
-        return sofa_tensor_fail(t, err, "is empty: shape %s", shape);
+        return sofa_tensor_fail(t, err, "it is empty: shape %s", shape);
     in->values = get(w, t->count, sizeof *in->values);
     if (!in->values)
         return sofa_fail_nomem(err, name);
@@ -81,7 +88,7 @@ static enum sofa_code expect(const struct input *in, size_t rows, size_t columns
 {
     if (in->rows == rows && in->columns == columns)
         return SOFA_OK;
-    return sofa_tensor_fail(in->tensor, err, "is %zu by %zu; expected %zu by %zu to go with Q and X", in->rows,
+    return sofa_tensor_fail(in->tensor, err, "it is %zu by %zu; expected %zu by %zu to go with Q and X", in->rows,
                             in->columns, rows, columns);
 }
 
@@ -89,7 +96,7 @@ static enum sofa_code check_leading(const struct work *w, const struct input *in
 {
     if (in->leading == w->kv_heads || (may_be_one && in->leading == 1))
         return SOFA_OK;
-    return sofa_tensor_fail(in->tensor, err, "has %zu heads; expected %zu as K has", in->leading, w->kv_heads);
+    return sofa_tensor_fail(in->tensor, err, "it has %zu heads; expected %zu as K has", in->leading, w->kv_heads);
 }
 
 static enum sofa_code check_shapes(struct work *w, struct sofa_err *err)
@@ -101,7 +108,7 @@ static enum sofa_code check_shapes(struct work *w, struct sofa_err *err)
     w->s = w->q.rows;
     w->d = w->q.columns;
     if (w->heads % w->kv_heads)
-        return sofa_tensor_fail(w->k.tensor, err, "has %zu heads, which don't divide the %zu of Q", w->kv_heads,
+        return sofa_tensor_fail(w->k.tensor, err, "it has %zu heads, which don't divide the %zu of Q", w->kv_heads,
                                 w->heads);
     SOFA_TRY(expect(&w->k, w->s, w->d, err));
     SOFA_TRY(expect(&w->v, w->s, w->d, err));
@@ -123,7 +130,7 @@ static enum sofa_code read_inputs(struct work *w, struct sofa_err *err)
 {
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_safetensors_open(w->path, &w->file, err));
+    SOFA_TRY(sofa_tensor_set_open(w->path, &w->set, err));
     if (!w->o->kernel.dense) {
         SOFA_TRY(read_input(w, "X", &w->x, err));
         SOFA_TRY(read_input(w, "Wk", &w->wk, err));
@@ -323,7 +330,7 @@ out:
 
 static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
 {
-    struct attention_options o = {.json = false};
+    struct attention_options o = {.layer = -1};
     struct work w = {.o = &o, .arena = SOFA_ARENA_INIT, .scratch = SOFA_ARENA_INIT};
     enum sofa_code rc;
     int operands;
@@ -344,7 +351,7 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     SOFA_TRY(run_heads(&w, err));
     SOFA_TRY(report(&w, err));
 out:
-    sofa_safetensors_free(w.file);
+    sofa_tensor_set_free(w.set);
     sofa_arena_release(&w.scratch);
     sofa_arena_release(&w.arena);
     return rc;
@@ -352,7 +359,7 @@ out:
 
 const struct sofa_command sofa_cmd_attention = {
     "attention",
-    "attention IN.safetensors --tiles N --topk R [--radius X|inf] [--causal] [--rope-theta T] [--dense] [-o OUT] [--json]",
+    "attention IN.safetensors|FOLDER_OF_NPY [--layer N] --tiles N --topk R [--radius X|inf] [--causal] [--rope-theta T] [--dense] [-o OUT] [--json]",
     "runs the sparse-attention kernel on tensors X [S,H], Wk [H,d], Q, K, V [S,d], or with a leading heads dimension",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

@@ -33,6 +33,20 @@ ok $? "one statistic a line"
 exits 0 "dense attention needs no settings" "$SOFA_DSE" attention "$in" --dense -o "$tap_dir/dense.safetensors" --json
 exits 0 "what is written can be read" "$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/a.safetensors"
 
+# tensors that examples/dump_attention.py took from a model with grouped heads, and as .npy
+dump=$SOFA_SRCDIR/tests/golden/transformer/dump
+exits 0 "a layer of a dump is read" "$SOFA_DSE" attention "$dump/llama-gqa.safetensors" --layer 1 --causal --dense \
+	-o "$tap_dir/dump.safetensors"
+if python3 -c pass 2>"$tap_dir/err"; then
+	case_of same "$tap_dir/dump.safetensors" "$dump/llama-gqa.safetensors" layers.1.O
+	ok $? "dense attention of it is what the model computed"
+fi
+exits 0 "grouped heads run sparsely" "$SOFA_DSE" attention "$dump/llama-gqa.safetensors" --layer 1 --causal \
+	--rope-theta 1e4 --tiles 4 --topk 0.5 --json -o "$tap_dir/dump.safetensors"
+grep -q '"kv_heads":[[:space:]]*2' "$tap_dir/out"
+ok $? "with predicted keys of two heads for four"
+exits 0 "a folder of .npy files is read" "$SOFA_DSE" attention "$dump/bert" --layer 0 --tiles 2 --topk 0.5
+
 # refusals: one line on stderr, exit status 2, nothing written
 refuses() {
 	refuses_pattern=$1 refuses_name=$2
@@ -64,6 +78,8 @@ refuses "cut.safetensors: tensor '.*'" "a truncated file is refused with the ten
 printf 'not tensors at all' >"$tap_dir/text.safetensors"
 refuses 'text.safetensors: not a safetensors file' "a text is refused" "$tap_dir/text.safetensors" --tiles 4 --topk 0.5
 refuses "tensor 'X' is missing" "a file without the inputs is refused" "$tap_dir/a.safetensors" --tiles 4 --topk 0.5
+refuses "layers.5.X.npy" "a layer that isn't there is refused" "$dump/bert" --layer 5 --tiles 4 --topk 0.5
+refuses "'layers.0.X' is missing" "and in a file" "$dump/llama-gqa.safetensors" --layer 0 --tiles 4 --topk 0.5
 exits 1 "an output that can't be written is a failure" "$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/none/a"
 says "none/a" "and names the file"
 finish

@@ -4,6 +4,7 @@
 usage: attention_case.py names
        attention_case.py options NAME            the command-line options of a case
        attention_case.py compare NAME JSON OUT   whether the program's output is the case's
+       attention_case.py same OUT FILE TENSOR    whether O is the tensor of another file, within 1e-5
 Integers must be the same, floats within 1e-5 of the largest value, statistics within a
 relative 1e-5 (the error, itself a difference of float32 outputs, within 1e-6).
 """
@@ -71,6 +72,11 @@ def main():
         print(" ".join(cases()))
     elif sys.argv[1] == "options":
         print(options(cases()[sys.argv[2]]))
+    elif sys.argv[1] == "same":
+        got, wanted = read(sys.argv[2])["O"], read(sys.argv[3])[sys.argv[4]]
+        worst = max(abs(a - b) for a, b in zip(got[2], wanted[2]))
+        print("# shapes %s %s, within %.1e" % (got[1], wanted[1], worst))
+        sys.exit(got[1] != wanted[1] or not worst < 1e-5)
     else:
         found = list(differences(cases()[sys.argv[2]], sys.argv[3], sys.argv[4]))
         for line in found:
