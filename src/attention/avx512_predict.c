@@ -23,37 +23,54 @@ static void pack_weights(const int16_t *pw, size_t h, size_t d, int8_t *w, int32
         }
 }
 
-/* Four values of a row of X, those past its end 0, offset to unsigned. */
-INLINE __m512i four_values(const int8_t *x, size_t left)
+/* Four values of a row of X, offset to unsigned. */
+INLINE __m512i four_values(const int8_t *x)
 {
-    uint32_t word = 0;
+    uint32_t word;
 
-    memcpy(&word, x, left < 4 ? left : 4);
+    memcpy(&word, x, 4);
     return _mm512_set1_epi32((int32_t)(word ^ 0x80808080u));
+}
+
+/* One step of a tile: four of h, ROWS rows, COLUMNS columns. */
+INLINE void step(const int8_t *const *x, size_t u, const int8_t *w, __m512i acc[ROWS][4])
+{
+    __m512i y[4];
+
+    UNROLL
+    for (size_t c = 0; c < 4; c++)
+        y[c] = _mm512_load_si512(w + 64 * c);
+    UNROLL
+    for (size_t r = 0; r < ROWS; r++) {
+        __m512i v = four_values(x[r] + u);
+
+        UNROLL
+        for (size_t c = 0; c < 4; c++)
+            acc[r][c] = _mm512_dpbusd_epi32(acc[r][c], v, y[c]);
+    }
 }
 
 INLINE void tile(const int8_t *const *x, const int8_t *w, const int32_t *bias, size_t h, __m512i acc[ROWS][4])
 {
+    size_t u = 0;
+
     UNROLL
     for (size_t r = 0; r < ROWS; r++) {
         UNROLL
         for (size_t c = 0; c < 4; c++)
             acc[r][c] = _mm512_load_si512(bias + 16 * c);
     }
-    for (size_t u = 0; u < h; u += 4, w += 4 * COLUMNS) {
-        __m512i y[4];
+    for (; u + 4 <= h; u += 4, w += 4 * COLUMNS)
+        step(x, u, w, acc);
+    if (u < h) {
+        int8_t rest[ROWS][4] = {{0}};
+        const int8_t *last[ROWS];
 
-        UNROLL
-        for (size_t c = 0; c < 4; c++)
-            y[c] = _mm512_load_si512(w + 64 * c);
-        UNROLL
         for (size_t r = 0; r < ROWS; r++) {
-            __m512i v = four_values(x[r] + u, h - u);
-
-            UNROLL
-            for (size_t c = 0; c < 4; c++)
-                acc[r][c] = _mm512_dpbusd_epi32(acc[r][c], v, y[c]);
+            memcpy(rest[r], x[r] + u, h - u);
+            last[r] = rest[r];
         }
+        step(last, 0, w, acc);
     }
 }
 

@@ -14,6 +14,7 @@
 
 #include "attention/attention.h"
 #include "attention/group.h"
+#include "attention/rass.h"
 
 #define SOFA_LANES 16 /* partial sums of a dot product: rows of q, k and v are padded to this */
 #define SOFA_PANEL 64 /* columns worked on together: rows of scores are padded to this */
@@ -105,6 +106,10 @@ struct sofa_attention_kernel {
     float (*softmax)(float *score, float *weight, size_t n, float scale);
 
     void (*dense)(const struct sofa_dense *dense);
+
+    /* One phase of a RASS schedule (rass.h) whose budgets are handed out; the number of keys issued, which go
+     * to `order` where it isn't NULL. */
+    size_t (*rass_phase)(struct sofa_rass *rass, uint32_t *order);
 
     /* The largest magnitude of x, as the bits of a float (which order as magnitudes do, infinity and NaN on top). */
     uint32_t (*magnitude)(const float *x, size_t n);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attention/kernel.h"
+#include "attention/rass_tmpl.h"
 
 SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc,
                                      void *scratch)
@@ -329,4 +330,4 @@ SOFA_UNUSED static void tmpl_lz_form(int32_t *q, size_t n)
 #define TMPL_LOOPS                                                                                  \
     .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
     .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
-    .softmax = tmpl_softmax
+    .softmax = tmpl_softmax, .rass_phase = tmpl_rass_phase

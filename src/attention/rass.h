@@ -1,5 +1,10 @@
 /*
  * Loads of key/value pairs for a block of queries (step 9 of the kernel).
+ *
+ * RASS runs on bit planes: plane b of a counter array holds bit b of the counts of 64 keys a word, so that
+ * the counts of all keys change and compare in a few passes over s/64 words.  A phase starts with
+ * serves = waiting (every query with keys left has budget).  Taking a key clears its column of serves,
+ * which also keeps it from being issued twice in a phase.
  */
 #ifndef SOFA_ATTENTION_RASS_H
 #define SOFA_ATTENTION_RASS_H
@@ -17,14 +22,32 @@ struct sofa_block {
     const uint32_t *keys;
 };
 
+/* State of a schedule; row_words and words count 64-bit words of query and key sets. */
+struct sofa_rass {
+    size_t rows, row_words, words, planes, g;
+    uint64_t *held;       /* [rows][words]: keys the query still waits for */
+    uint64_t *holders;    /* [64 words][row_words]: queries that still wait for the key */
+    uint64_t *waiting;    /* [planes][words]: their number */
+    uint64_t *serves;     /* [planes][words]: the number of those with budget left in this phase */
+    uint64_t *candidates; /* [words] */
+    uint64_t *busy;       /* [row_words]: queries with budget */
+    size_t busy_rows;
+    size_t *left, *budget; /* [rows] */
+    uint32_t *spent;       /* [rows]: queries whose budget a key used up */
+};
+#define SOFA_RASS_STEP 8 /* words worked on together: `words` is a multiple of it */
+
+struct sofa_attention_kernel;
+
 /* In each phase every query takes its next g keys in ascending order; a phase loads their union. */
 size_t sofa_naive_loads(const struct sofa_block *block, size_t s, size_t g, uint32_t *stamp /* [s], scratch */);
 
 /* RASS: per phase, while a query has budget left (min(g, keys left)), issues the key, not yet issued in
  * this phase, that serves most queries with budget; ties to the key with fewest other waiting
- * holders, then to the lower index.  `order`, where not NULL, gets the keys as they are issued (room
- * for all selected pairs).  The number of keys issued. */
-enum sofa_code sofa_rass_loads(const struct sofa_block *block, size_t s, size_t g, uint32_t *order, size_t *loads,
-                               struct sofa_arena *arena, struct sofa_err *err);
+ * holders, then to the lower index; every query with budget that holds it takes it.  `order`, where not
+ * NULL, gets the keys as they are issued (room for all selected pairs).  *loads: keys issued. */
+enum sofa_code sofa_rass_loads(const struct sofa_attention_kernel *kernel, const struct sofa_block *block, size_t s,
+                               size_t g, uint32_t *order, size_t *loads, struct sofa_arena *arena,
+                               struct sofa_err *err);
 
 #endif

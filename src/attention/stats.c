@@ -183,7 +183,7 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
     t->union_keys += in_union;
     t->union_share += (double)in_union / (double)sofa_visible(t->tiling, row + block->rows - 1);
     t->naive += sofa_naive_loads(block, t->s, t->params->keys_per_phase, t->stamp);
-    SOFA_TRY(sofa_rass_loads(block, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
+    SOFA_TRY(sofa_rass_loads(t->kernel, block, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
     t->rass += loads;
 out:
     return rc;
@@ -204,7 +204,7 @@ enum sofa_code sofa_tally_finish(struct sofa_tally *t, struct sofa_attention_sta
 
     for (size_t j = 0; j < t->s; j++)
         in_head += t->in_head[j];
-    SOFA_TRY(sofa_rass_loads(&last, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
+    SOFA_TRY(sofa_rass_loads(t->kernel, &last, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
     stats->selected = (double)t->selected;
     stats->visible = (double)t->visible;
     stats->clipped = (double)t->clipped;

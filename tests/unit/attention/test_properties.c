@@ -144,7 +144,7 @@ static void the_published_schedule_comes_out(void **state)
     size_t loads;
 
     (void)state;
-    assert_int_equal(sofa_rass_loads(&block, 8, 2, order, &loads, &arena, NULL), SOFA_OK);
+    assert_int_equal(sofa_rass_loads(best_kernel(), &block, 8, 2, order, &loads, &arena, NULL), SOFA_OK);
     assert_int_equal(loads, 8);
     for (size_t i = 0; i < 8; i++)
         phase[i / 4] |= 1u << order[i];
