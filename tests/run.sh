@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tools/debian-packages.sh"
 
 # shellcheck disable=SC2086
-need_packages $build_packages libcmocka-dev sqlite3 python3 python3-jsonschema shellcheck mandoc yamllint
+need_packages $build_packages libcmocka-dev sqlite3 python3 python3-jsonschema python3-yaml shellcheck mandoc yamllint
 # a build that was configured before cmocka was there has no unit tests: configure it anew
 grep -qs "^CMOCKA_TRUE='#'" "$root/build/config.log" && rm -f "$root/build/Makefile"
 build_tree "$root" "$root/build"

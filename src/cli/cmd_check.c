@@ -8,22 +8,38 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "config/node.h"
+#include "opt/optimizer.h"
 #include "study/problem.h"
 #include "transformer/lm.h"
 #include "workload/workload.h"
 
+/* The algorithm's name is the optimiser's matter, not the space's. */
+static enum sofa_code check_algorithm(const struct sofa_node *node, struct sofa_err *err)
+{
+    const char *names[32];
+    size_t n;
+    const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
+    int index;
+
+    n = n < 32 ? n : 32;
+    for (size_t i = 0; i < n; i++)
+        names[i] = a[i].name;
+    return node ? sofa_node_choice(node, names, n, &index, err) : SOFA_OK;
+}
+
 static enum sofa_code check_space(const char *file, const struct sofa_node *root, struct sofa_err *err)
 {
-    struct sofa_problem *p;
+    struct sofa_problem *p = NULL;
     enum sofa_code rc;
 
     (void)root;
     SOFA_TRY(sofa_problem_open(file, NULL, &p, err));
+    SOFA_TRY(check_algorithm(p->space->search.algorithm_node, err));
     printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; workload %s, hardware %s\n", file,
            p->space->name, p->space->dims, sofa_space_points(p->space), p->n_objectives, p->n_constraints, p->workload.name,
            p->hardware.name);
-    sofa_problem_free(p);
 out:
+    sofa_problem_free(p);
     return rc;
 }
 

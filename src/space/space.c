@@ -225,7 +225,7 @@ out:
 }
 
 struct search_fields {
-    const struct sofa_node *algorithm, *reference;
+    const struct sofa_node *algorithm;
     size_t evaluations, parallel, seed;
 };
 #define SEARCH(member, type) .kind = type, .offset = offsetof(struct search_fields, member)
@@ -234,12 +234,11 @@ static const struct sofa_field search_table[] = {
     {.key = "evaluations", SEARCH(evaluations, SOFA_FIELD_SIZE), .least = 1, .most = 1e9},
     {.key = "parallel", SEARCH(parallel, SOFA_FIELD_SIZE), .least = 1, .most = 65536},
     {.key = "seed", SEARCH(seed, SOFA_FIELD_SIZE), .least = 0, .most = 0x1p53},
-    {.key = "reference", SEARCH(reference, SOFA_FIELD_NODE)},
 };
 
 static enum sofa_code read_search(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
 {
-    struct search_fields f = {NULL, NULL, 100, 4, 1};
+    struct search_fields f = {NULL, 100, 4, 1};
     enum sofa_code rc = SOFA_OK;
 
     space->search.algorithm = "bayesian";
@@ -248,7 +247,6 @@ static enum sofa_code read_search(struct sofa_space *space, const struct sofa_no
     if (f.algorithm)
         SOFA_TRY(sofa_node_string(f.algorithm, &space->search.algorithm, err));
     space->search.algorithm_node = f.algorithm;
-    space->search.reference_node = f.reference;
     space->search.evaluations = f.evaluations;
     space->search.parallel = f.parallel;
     space->search.seed = f.seed;

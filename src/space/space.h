@@ -57,7 +57,7 @@ struct sofa_space_constraint {
 
 struct sofa_space_search {
     const char *algorithm;
-    const struct sofa_node *algorithm_node, *reference_node; /* NULL where not given */
+    const struct sofa_node *algorithm_node; /* NULL where not given */
     size_t evaluations, parallel;
     uint64_t seed;
 };

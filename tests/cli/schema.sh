@@ -1,0 +1,120 @@
+#!/bin/sh
+# The JSON Schema of the space file and the program agree: on names, on good files and on bad ones.
+. "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+python=/usr/bin/python3
+schema=$SOFA_SRCDIR/spaces/space.schema.json
+if ! $python -c 'import jsonschema, yaml; jsonschema.Draft202012Validator' 2>/dev/null; then
+	skip "python3-jsonschema 4 and python3-yaml are not installed"
+	finish
+	exit
+fi
+holds() { $python "$SOFA_SRCDIR/tests/cli/schema_check.py" "$schema" "$@"; }
+
+# names KIND EXPRESSION: `list KIND` against an expression on the schema d
+names() {
+	"$SOFA_DSE" list "$1" --json >"$tap_dir/names.json"
+	is "$($python -c "import json,sys; d=json.load(open(sys.argv[1])); print(*sorted($2))" "$schema")" \
+		"$($python -c "import json,sys; print(*sorted(r['name'] for r in json.load(open(sys.argv[1]))))" "$tap_dir/names.json")" \
+		"the schema has the $1 of the program"
+}
+names parameters "d['\$defs']['parameters']['properties']"
+names metrics "d['\$defs']['metric']['enum']"
+names algorithms "d['\$defs']['algorithm']['enum']"
+names metrics "d['properties']['constraints']['items']['pattern'].split('(')[1].split(')')[0].split('|')"
+
+for space in "$SOFA_SRCDIR"/spaces/*.yaml; do
+	is "$(holds "$space")" "ok $space" "the schema takes $(basename "$space")"
+	exits 0 "the program takes it too" "$SOFA_DSE" check "$space"
+done
+
+cat >"$tap_dir/good.yaml" <<END
+version: 1
+name: good
+workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
+hardware: sofa-28nm
+parameters:
+  tiles: {each: layer, range: [2, 16], step: 2}
+  topk: [5 %, 0.1]
+  radius: {values: [4, .inf]}
+  token_sram: 64 KiB
+  clock: {range: [500 MHz, 1 GHz], step: 250 MHz}
+  sort: [sads, full]
+objectives: [latency, accuracy_loss]
+constraints: ["area <= 8 mm2"]
+search: {algorithm: random, evaluations: 24, seed: 3, parallel: 4}
+END
+cd "$tap_dir" || exit 99
+# both good|bad WHAT SED-SCRIPT: a space that both the schema and the program must take, or refuse
+n=0
+both() {
+	n=$((n + 1))
+	sed "$3" good.yaml >"$1$n.yaml"
+	printf '%s\t%s\t%s\n' "$1" "$1$n.yaml" "$2" >>cases
+	[ -z "$3" ] || ! cmp -s good.yaml "$1$n.yaml"
+	ok $? "the file of the case differs: $2"
+}
+both good "a plain space" ''
+both good "a range of whole numbers without a step" 's/, step: 2}/}/'
+both good "names as a list under values" 's/sort: .*/sort: {values: [full]}/'
+both good "an objective with its goal" 's/\[latency,/[{name: latency, maximize: false},/'
+both good "no constraints and no search" '/^constraints\|^search/d'
+both good "a scope" 's/window: 64/window: 64, scope: qkv+attention/'
+both good "the ratio 100 %" 's/5 %/100 %/'
+both good "a bandwidth" 's/clock: .*/dram_bandwidth: [64 GB\/s, 1024 Gbit\/s]/'
+both bad "another version" 's/version: 1/version: 2/'
+both bad "no name" '/^name/d'
+both bad "a name with a slash" 's/name: good/name: a\/b/'
+both bad "a key that is not known" 's/objectives:/objectivs:/'
+both bad "no parameters" '/^parameters/,/^  sort/d'
+both bad "a parameter that is not known" 's/topk:/topc:/'
+both bad "a parameter of the chip for each layer" 's/token_sram: 64 KiB/token_sram: {each: layer, values: [64 KiB]}/'
+both bad "something other than layers" 's/each: layer/each: head/'
+both bad "range and values together" 's/range: \[2, 16\]/range: [2, 16], values: [2]/'
+both bad "a step without a range" 's/range: \[2, 16\], //'
+both bad "a range of three" 's/\[2, 16\]/[2, 8, 16]/'
+both bad "a range of ratios without a step" 's/topk: .*/topk: {range: [5 %, 10 %]}/'
+both bad "a range of names" 's/sort: .*/sort: {range: [sads, full]}/'
+both bad "no values" 's/\[5 %, 0.1\]/[]/'
+both bad "a value that stands there twice" 's/\[sads, full\]/[sads, sads]/'
+both bad "a value that is no name of the switch" 's/\[sads, full\]/[sads, ful]/'
+both bad "tiles that are not whole" 's/\[2, 16\]/[2.5, 16]/'
+both bad "no tiles at all" 's/\[2, 16\]/[0, 16]/'
+both bad "a ratio of more than everything" 's/\[5 %, 0.1\]/[5 %, 1.5]/'
+both bad "a ratio of more than 100 %" 's/5 %/150 %/'
+both bad "a ratio of no whole thousandths" 's/5 %/5.55 %/'
+both bad "a radius of 0" 's/\[4, .inf\]/[0, .inf]/'
+both bad "a capacity without a unit" 's/64 KiB/65536/'
+both bad "a capacity below zero" 's/64 KiB/-64 KiB/'
+both bad "a capacity of the wrong dimension" 's/64 KiB/64 ms/'
+both bad "a clock of the wrong dimension" 's/1 GHz/1 GB/'
+both bad "a metric that is not known" 's/latency, /latencies, /'
+both bad "an objective twice" 's/\[latency, accuracy_loss\]/[latency, latency]/'
+both bad "no objectives" 's/\[latency, accuracy_loss\]/[]/'
+both bad "an objective with a key that is not known" 's/\[latency,/[{name: latency, minimize: true},/'
+both bad "a constraint without a relation" 's/area <= 8 mm2/area 8 mm2/'
+both bad "a constraint on what is not known" 's/area <= 8 mm2/aera <= 8 mm2/'
+both bad "an algorithm that is not known" 's/random/randm/'
+both bad "no evaluations" 's/evaluations: 24/evaluations: 0/'
+both bad "a seed below zero" 's/seed: 3/seed: -3/'
+both bad "a key of the search that is not known" 's/seed: 3/sed: 3/'
+both bad "a model without its text" 's/text: [^,]*, //'
+both bad "a model without a window" 's/, window: 64//'
+both bad "a model and a shape" 's/window: 64/window: 64, name: vit-b/'
+both bad "a scope that is not known" 's/window: 64/window: 64, scope: everything/'
+
+# shellcheck disable=SC2046
+holds $(cut -f 2 cases) >said
+while IFS='	' read -r kind file what <&3; do
+	case $kind in
+	good)
+		is "$(grep -F " $file" said)" "ok $file" "the schema takes $what"
+		exits 0 "and so does the program" "$SOFA_DSE" check "$file"
+		;;
+	bad)
+		grep -qF "bad $file:" said
+		ok $? "the schema refuses $what"
+		exits 2 "and so does the program" "$SOFA_DSE" check "$file"
+		;;
+	esac
+done 3<cases
+finish
