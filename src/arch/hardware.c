@@ -31,7 +31,10 @@ enum sofa_code sofa_hardware_design(const struct sofa_hardware *hw, int layers, 
 
 double sofa_width_factor(const struct sofa_unit_cost *unit, double bits)
 {
-    double f = bits / unit->bits;
+    double f;
 
-    return unit->law == SOFA_WIDTH_NONE ? 1.0 : unit->law == SOFA_WIDTH_LINEAR ? f : f * f;
+    if (unit->law == SOFA_WIDTH_NONE || bits == unit->bits)
+        return 1.0;
+    f = bits / unit->bits;
+    return unit->law == SOFA_WIDTH_LINEAR ? f : f * f;
 }

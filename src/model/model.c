@@ -84,77 +84,140 @@ static void add_operations(struct sofa_operations *o, const struct sofa_plan_lay
     o->divisions += n * b->rows * l->d;
 }
 
-/* One block, `n` times over. */
-static void add_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j,
-                      double n)
-{
+/* What a block does, before it is counted. */
+struct block_sums {
     struct sofa_pipeline_tiles tiles;
     struct sofa_plan_block block;
-    struct tile_sum sum = {0};
-    double bytes[SOFA_TRAFFIC_COUNT], sort, dram = 0, compute;
+    struct tile_sum sum;
+    double bytes[SOFA_TRAFFIC_COUNT], sort, dram;
+};
 
-    sofa_plan_block_init(&block, l, h, j);
-    sofa_pipeline_tiles_init(&tiles, l, h, &block);
-    if (tiles.full > 0)
-        add_tile(&sum, &tiles.whole, tiles.full);
-    if (tiles.rest > 0)
-        add_tile(&sum, &tiles.part, 1);
-    sofa_plan_block_bytes(l, h, &block, sum.loads, bytes);
-    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++) {
-        tally->bytes[i] += n * bytes[i];
-        dram += bytes[i];
-    }
-    dram /= l->bytes_per_cycle;
-    sort = sofa_pipeline_sort(l, h, &block, &tiles);
-    compute = sofa_pipeline_compute(l, h, &block, &tiles);
-    tally->cycles += n * (compute > dram ? compute : dram);
-    add_stages(tally, &sum, sort, l->d, dram, n);
-    add_operations(&tally->o, l, h, &block, &sum, sort, n);
-    add_sram(&tally->o, l, &block, &sum, bytes, n);
-}
-
-/* All blocks of a head, `n` such heads.  Without causality all blocks but the first and the last are
- * the same. */
-static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n)
+static void sum_block(struct block_sums *b, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j)
 {
-    if (l->causal) {
-        for (double j = 0; j < l->blocks; j++)
-            add_block(tally, l, h, j, n);
-        return;
-    }
-    add_block(tally, l, h, 0, n);
-    if (l->blocks > 2)
-        add_block(tally, l, h, 1, n * (l->blocks - 2));
-    if (l->blocks > 1)
-        add_block(tally, l, h, l->blocks - 1, n);
+    sofa_plan_block_init(&b->block, l, h, j);
+    sofa_pipeline_tiles_init(&b->tiles, l, h, &b->block);
+    b->sum = (struct tile_sum){0};
+    if (b->tiles.full > 0)
+        add_tile(&b->sum, &b->tiles.whole, b->tiles.full);
+    if (b->tiles.rest > 0)
+        add_tile(&b->sum, &b->tiles.part, 1);
+    sofa_plan_block_bytes(l, h, &b->block, b->sum.loads, b->bytes);
+    b->sort = sofa_pipeline_sort(l, h, &b->block, &b->tiles);
+    b->dram = 0;
+    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
+        b->dram += b->bytes[i];
+    b->dram /= l->bytes_per_cycle;
 }
 
-/* Heads of a layer; those with the same statistics and the same place in their group are one. */
-static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_workload *w,
-                      const struct sofa_selection *selection, int heads)
+/* Counts a block `n` times. */
+static void count_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                        const struct block_sums *b, double cycles, double n)
+{
+    tally->cycles += n * cycles;
+    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
+        tally->bytes[i] += n * b->bytes[i];
+    add_stages(tally, &b->sum, b->sort, l->d, b->dram, n);
+    add_operations(&tally->o, l, h, &b->block, &b->sum, b->sort, n);
+    add_sram(&tally->o, l, &b->block, &b->sum, b->bytes, n);
+}
+
+/* Block `j`, `n` times; *window is what the block before left, and then what this one leaves; `alike`:
+ * the block before it was the same. */
+static void add_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j,
+                      double n, bool alike, double *window)
+{
+    double after;
+    struct block_sums b;
+    double cycles;
+
+    sum_block(&b, l, h, j);
+    cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, alike ? NULL : window, &after);
+    *window = after;
+    count_block(tally, l, h, &b, cycles, n);
+}
+
+/* All blocks of a head, `n` such heads; *window as above, of heads, and NULL where all heads are alike.
+ * Without causality all blocks but the first and the last are the same.  Nothing hides the operands of
+ * the run's `first` block. */
+static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n,
+                     double *window, bool first)
+{
+    static const double none = 0;
+    double last = l->blocks - 1, queries = l->keys - l->offset, cycles;
+    bool even = !l->causal && queries >= l->blocks * l->rows; /* the last block is full too */
+    double at, unused;
+    struct block_sums b;
+
+    sum_block(&b, l, h, 0);
+    cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, NULL, &at);
+    for (double j = 1; l->causal && j <= last; j++)
+        add_block(tally, l, h, j, n, false, &at);
+    if (!l->causal && last > !even)
+        add_block(tally, l, h, 1, n * (even ? last : last - 1), true, &at);
+    if (!l->causal && !even && last > 0)
+        add_block(tally, l, h, last, n, false, &at);
+    if (last > 0 || window)
+        cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, window ? window : &at, &unused);
+    count_block(tally, l, h, &b, cycles, n);
+    if (first)
+        tally->cycles += sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, &none, &unused) - cycles;
+    if (window)
+        *window = at;
+}
+
+/* The window that the last head of a group leaves. */
+static void last_window(const struct sofa_plan_layer *l, const struct sofa_selection *s, int group, bool all,
+                        double *window)
+{
+    struct sofa_plan_head head;
+    struct block_sums b;
+
+    sofa_plan_head_init(&head, l, s, group - 1, all);
+    sum_block(&b, l, &head, l->blocks - 1);
+    sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, NULL, window);
+}
+
+/* Heads that all have the same statistics: the groups that share K and V are alike. */
+static void add_groups(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_selection *selection,
+                       const struct sofa_workload *w, double *window, bool first)
 {
     int group = w->heads / w->kv_heads;
+    bool all = sofa_plan_generates_all(l, selection, 0, group);
+    struct sofa_plan_head head;
+
+    if (window)
+        last_window(l, selection, group, all, window);
+    for (int i = 0; i < group; i++) {
+        bool rest = i == 1 && all; /* generating nothing, they are alike */
+
+        sofa_plan_head_init(&head, l, selection, i, all);
+        add_head(tally, l, &head, w->batch * w->kv_heads * (rest ? group - 1 : 1), window, first && i == 0);
+        if (rest)
+            break;
+    }
+}
+
+/* Heads of a layer, no faster than DRAM carries what they transfer. */
+static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_workload *w,
+                      const struct sofa_selection *selection, int heads, bool first)
+{
+    int group = w->heads / w->kv_heads;
+    double window, *before = group > 1 ? &window : NULL;
     struct sofa_plan_head head;
     bool all = false;
 
-    if (heads > 1) {
-        for (int i = 0; i < heads; i++) {
-            if (i % group == 0)
-                all = sofa_plan_generates_all(l, &selection[i], 1, group);
-            sofa_plan_head_init(&head, l, &selection[i], i % group, all);
-            add_head(tally, l, &head, w->batch);
-        }
-        return;
+    for (int i = 0; heads > 1 && i < heads; i++) {
+        if (i % group == 0)
+            all = sofa_plan_generates_all(l, &selection[i], 1, group);
+        if (i == 0 && before)
+            last_window(l, &selection[group - 1], group, all, before);
+        sofa_plan_head_init(&head, l, &selection[i], i % group, all);
+        add_head(tally, l, &head, w->batch, before, first && i == 0);
     }
-    all = sofa_plan_generates_all(l, selection, 0, group);
-    for (int i = 0; i < group; i++) {
-        bool last = i == 1 && all; /* all followers alike */
-
-        sofa_plan_head_init(&head, l, selection, i, all);
-        add_head(tally, l, &head, w->batch * w->kv_heads * (last ? group - 1 : 1));
-        if (last)
-            break;
-    }
+    if (heads == 1)
+        add_groups(tally, l, selection, w, before, first);
+    if (tally->cycles < tally->stage[SOFA_STAGE_DRAM])
+        tally->cycles = tally->stage[SOFA_STAGE_DRAM];
 }
 
 static void sum_operations(struct sofa_operations *to, const struct sofa_operations *from)
@@ -213,7 +276,7 @@ void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_desig
 
         sofa_plan_layer_init(&layer, hw, design, workload, i);
         add_layer(&tally, &layer, workload, statistics->head + (size_t)i * (size_t)statistics->heads,
-                  statistics->heads);
+                  statistics->heads, i == 0);
         result->cycles += tally.cycles;
         for (int k = 0; k < SOFA_STAGE_COUNT; k++)
             result->stage_cycles[k] += tally.stage[k];

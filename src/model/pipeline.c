@@ -2,43 +2,27 @@
 
 #include <math.h>
 
+#define QUEUED_TILES 3 /* behind DLZS, in the queues before SADS and the generation */
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *t, const struct sofa_plan_layer *layer,
                               const struct sofa_plan_head *head, const struct sofa_plan_block *block)
 {
-    t->full = floor(block->keys / layer->tile);
+    t->full = sofa_plan_down(block->keys / layer->tile);
     t->rest = block->keys - t->full * layer->tile;
     if (t->full > 0)
         sofa_plan_tile_init(&t->whole, layer, head, block, layer->tile);
     if (t->rest > 0)
         sofa_plan_tile_init(&t->part, layer, head, block, t->rest);
-}
-
-/* Equal tiles then a smaller one through a line of stages [from, to), each stage taking one tile at a
- * time: the longest path through tiles and stages.  It leaves the last whole tile at some stage k and
- * passes the rest of the line with the smaller tile. */
-static double flow(const struct sofa_pipeline_tiles *t, int from, int to)
-{
-    double sum = 0, most = 0, path = 0, tail = 0;
-
-    if (t->rest > 0)
-        for (int s = from; s < to; s++)
-            tail += t->part.stage[s];
-    if (!(t->full > 0))
-        return tail;
-    for (int s = from; s < to; s++) {
-        double so_far;
-
-        sum += t->whole.stage[s];
-        most = most > t->whole.stage[s] ? most : t->whole.stage[s];
-        so_far = sum + (t->full - 1) * most;
-        if (t->rest > 0) {
-            path = path > so_far + tail ? path : so_far + tail;
-            tail -= t->part.stage[s];
-        } else {
-            path = so_far;
-        }
-    }
-    return path;
 }
 
 /* One stage's cycles over all tiles. */
@@ -50,19 +34,177 @@ static double total(const struct sofa_pipeline_tiles *t, int stage)
 double sofa_pipeline_sort(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
                           const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *t)
 {
-    double feasible = ceil(block->keys * (1 - head->clipped));
+    double feasible = sofa_plan_up(block->keys * (1 - head->clipped));
 
     return layer->full_sort ? sofa_plan_sort_cycles(feasible, feasible) : total(t, STAGE_SORT);
 }
 
-double sofa_pipeline_compute(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
-                             const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *t)
+/* The steps of the whole tiles and of the last one. */
+struct steps {
+    double full, rest;
+    double whole[STEP_COUNT], part[STEP_COUNT];
+    double queries; /* come with the first tile's operands */
+};
+
+static void init_steps(struct steps *s, const struct sofa_plan_layer *l, const struct sofa_plan_block *b,
+                       const struct sofa_pipeline_tiles *t, const double *bytes)
 {
-    if (layer->serial)
-        return total(t, STAGE_DLZS) + sofa_pipeline_sort(layer, head, block, t) + total(t, STAGE_GENERATION) +
-               total(t, STAGE_SUFA) + layer->d;
-    if (layer->full_sort) /* sorting a whole row waits for all of it */
-        return total(t, STAGE_DLZS) + sofa_pipeline_sort(layer, head, block, t) +
-               flow(t, STAGE_GENERATION, PIPELINE_STAGES) + layer->d;
-    return flow(t, STAGE_DLZS, PIPELINE_STAGES) + layer->d;
+    double written = l->recompute ? 0 : b->khat_keys * l->khat_bytes;
+    double operands = bytes[SOFA_TRAFFIC_X] + bytes[SOFA_TRAFFIC_WEIGHTS] + bytes[SOFA_TRAFFIC_KHAT] - written;
+    double selection = bytes[SOFA_TRAFFIC_KV] + bytes[SOFA_TRAFFIC_GENERATION_X] +
+                       bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS] + bytes[SOFA_TRAFFIC_ATTENTION];
+
+    s->full = t->full;
+    s->rest = t->rest > 0;
+    for (int last = 0; last < 2; last++) {
+        const struct sofa_plan_tile *tile = last ? &t->part : &t->whole;
+        double share = (last ? t->rest : l->tile) / (b->keys * l->bytes_per_cycle);
+        double *step = last ? s->part : s->whole;
+
+        if (!(last ? t->rest > 0 : t->full > 0))
+            continue;
+        step[STEP_OPERANDS] = share * operands;
+        step[STEP_DLZS] = tile->stage[STAGE_DLZS];
+        step[STEP_SCORES] = share * bytes[SOFA_TRAFFIC_SCORES];
+        step[STEP_SORT] = tile->stage[STAGE_SORT];
+        step[STEP_SELECTION] = share * selection;
+        step[STEP_GENERATION] = tile->stage[STAGE_GENERATION];
+        step[STEP_SUFA] = tile->stage[STAGE_SUFA];
+    }
+    s->queries = bytes[SOFA_TRAFFIC_QUERIES] / l->bytes_per_cycle;
+}
+
+static bool is_transfer(int step)
+{
+    return step == STEP_OPERANDS || step == STEP_SCORES || step == STEP_SELECTION;
+}
+
+/* The first tile's selection is asked for behind what was asked before it: the third tile's operands,
+ * and the second tile's scores. */
+static double selection_wait(const struct steps *s)
+{
+    double tiles = s->full + s->rest, ahead = 0;
+
+    if (!(s->full > 0) || !(s->whole[STEP_SELECTION] > 0))
+        return 0;
+    if (tiles > 2)
+        ahead += (s->full > 2 ? s->whole : s->part)[STEP_OPERANDS];
+    if (tiles > 1)
+        ahead += (s->full > 1 ? s->whole : s->part)[STEP_SCORES];
+    return larger(0, ahead - s->whole[STEP_SORT]);
+}
+
+/* Limited by computation: equal tiles then a smaller one through steps [from, to), each taking one tile
+ * at a time.  The longest path through tiles and steps leaves the last whole tile at some step and
+ * passes the rest of the line with the smaller tile. */
+static double flow(const struct steps *s, int from, int to)
+{
+    double sum = 0, early = 0, late = 0, path = 0, tail = 0;
+    double wait = from == STEP_OPERANDS && to > STEP_SELECTION ? selection_wait(s) : 0;
+
+    if (s->rest > 0)
+        for (int i = from; i < to; i++)
+            tail += s->part[i];
+    if (!(s->full > 0))
+        return tail;
+    for (int i = from; i < to; i++) {
+        double so_far;
+
+        sum += s->whole[i];
+        if (i == STEP_DLZS || i == STEP_SORT)
+            early = larger(early, s->whole[i]);
+        else if (i > STEP_SELECTION)
+            late = larger(late, s->whole[i]);
+        so_far = sum + larger((s->full - 1) * early, late > 0 ? wait + (s->full - 1) * late : 0);
+        path = s->rest > 0 ? larger(path, so_far + tail) : so_far;
+        tail -= s->part[i];
+    }
+    return path;
+}
+
+/* DRAM's pauses in a phase that it limits: the last tile's computations that no transfer of the tile
+ * before is left to fill. */
+static double pauses(const struct steps *s, int from, int to)
+{
+    const double *last = s->rest > 0 ? s->part : s->whole, *before = s->full > 0 ? s->whole : s->part;
+    bool only = s->full + s->rest <= 1;
+    double pending = 0, sum = 0;
+
+    for (int i = from; i < to; i++) {
+        if (!is_transfer(i)) {
+            pending += last[i];
+        } else if (i != STEP_OPERANDS && last[i] > 0) {
+            sum += only ? pending : larger(0, pending - before[i]);
+            pending = 0;
+        }
+    }
+    return sum + pending;
+}
+
+/* A phase's transfers; writes aside, which fill pauses. */
+static double transfers(const struct steps *s, int from, int to)
+{
+    double sum = from == STEP_OPERANDS ? s->queries : 0;
+
+    for (int i = from; i < to; i++)
+        if (is_transfer(i))
+            sum += s->full * s->whole[i] + s->part[i];
+    return sum;
+}
+
+/* When a block's own operands are in, if computation is the limit: two tiles before DLZS's end, or, where
+ * DLZS has to wait for what follows it, as many tiles before the end as its queues hold. */
+static double intake(const struct steps *s, const struct sofa_plan_layer *l)
+{
+    const double *first = s->full > 0 ? s->whole : s->part, *last = s->rest > 0 ? s->part : s->whole;
+    double tiles = s->full + s->rest, at = s->queries + first[STEP_OPERANDS], late;
+
+    if (tiles <= 1)
+        return at;
+    at += (tiles - 2) * first[STEP_DLZS] + last[STEP_OPERANDS] + 2 * last[STEP_SCORES];
+    if (l->serial || l->full_sort)
+        return at;
+    late = (tiles - 1 - QUEUED_TILES) * larger(first[STEP_GENERATION], first[STEP_SUFA]);
+    return larger(at, late);
+}
+
+/* What the phases of a block come to, nothing hidden: its first one and what follows that. */
+struct phases {
+    double flow, dram, rest; /* first phase limited by computation, by DRAM; all that follows */
+    double sum;              /* transfers of the block, writes aside */
+};
+
+static double later_phase(const struct steps *s, int to)
+{
+    return larger(flow(s, STEP_SELECTION, to), transfers(s, STEP_SELECTION, to) + pauses(s, STEP_SELECTION, to));
+}
+
+static struct phases init_phases(const struct steps *s, const struct sofa_plan_layer *l, double sort, double sufa)
+{
+    int to = l->serial || l->full_sort ? STEP_SORT : STEP_COUNT;
+    double sum = transfers(s, STEP_OPERANDS, to);
+    struct phases p = {s->queries + flow(s, STEP_OPERANDS, to), sum + pauses(s, STEP_OPERANDS, to), l->d, sum};
+
+    if (to == STEP_COUNT)
+        return p;
+    p.sum += transfers(s, STEP_SELECTION, STEP_COUNT);
+    p.rest += sort + (l->serial ? later_phase(s, STEP_SUFA) + sufa : later_phase(s, STEP_COUNT));
+    return p;
+}
+
+double sofa_pipeline_cycles(const struct sofa_plan_layer *layer, const struct sofa_plan_block *block,
+                            const struct sofa_pipeline_tiles *tiles, const double bytes[SOFA_TRAFFIC_COUNT],
+                            double sort, const double *before, double *after)
+{
+    struct steps s = {0};
+    struct phases p;
+    double first, second, window;
+
+    init_steps(&s, layer, block, tiles, bytes);
+    p = init_phases(&s, layer, sort, total(tiles, STAGE_SUFA));
+    *after = larger(0, larger(p.flow, p.dram) + p.rest - larger(intake(&s, layer), p.sum));
+    window = before ? *before : *after;
+    first = s.queries + (s.full > 0 ? s.whole : s.part)[STEP_OPERANDS];
+    second = s.full > 1 ? s.whole[STEP_OPERANDS] : s.full > 0 ? s.part[STEP_OPERANDS] : 0;
+    return larger(p.flow - smaller(first, window), p.dram - smaller(first + second, window)) + p.rest;
 }

@@ -1,10 +1,17 @@
 /*
- * How the stages of a block overlap, in closed form over its tiles.
+ * How the stages of a block overlap with each other and with DRAM, in closed form over its tiles.
+ *
+ * A tile takes seven steps: its operands come in (DRAM), DLZS, its scores go out and in again where
+ * they don't fit (DRAM), SADS, what it selected comes in (DRAM), K/V generation, SU-FA.  The steps that
+ * overlap form a phase: all of them in the tiled pipeline; with a sort of whole rows, those before and
+ * those after it; stage by stage, each for itself with its transfers.
  */
 #ifndef SOFA_MODEL_PIPELINE_H
 #define SOFA_MODEL_PIPELINE_H
 
 #include "model/plan.h"
+
+enum sofa_step { STEP_OPERANDS, STEP_DLZS, STEP_SCORES, STEP_SORT, STEP_SELECTION, STEP_GENERATION, STEP_SUFA, STEP_COUNT };
 
 /* A block's tiles: `full` of Bc keys and one of `rest` keys (0: none). */
 struct sofa_pipeline_tiles {
@@ -14,12 +21,17 @@ struct sofa_pipeline_tiles {
 void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *tiles, const struct sofa_plan_layer *layer,
                               const struct sofa_plan_head *head, const struct sofa_plan_block *block);
 
-/* Cycles of the block's computation with all operands at hand, its divisions included. */
-double sofa_pipeline_compute(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
-                             const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles);
-
 /* Busy cycles of the sorting cores of one lane in this block. */
 double sofa_pipeline_sort(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
                           const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles);
+
+/* Cycles of the block, given its DRAM bytes by kind and sofa_pipeline_sort.  The operands of its first two
+ * tiles come in the window of idle DRAM cycles that the block before left at its end (`before`; NULL:
+ * one like this): computation as the limit gains the first tile's, DRAM as the limit those of both.
+ * *after is the window this one leaves.  Writes wait for pauses: that DRAM can carry all of a layer's
+ * transfers is the caller's to see to. */
+double sofa_pipeline_cycles(const struct sofa_plan_layer *layer, const struct sofa_plan_block *block,
+                            const struct sofa_pipeline_tiles *tiles, const double bytes[SOFA_TRAFFIC_COUNT],
+                            double sort, const double *before, double *after);
 
 #endif

@@ -146,7 +146,7 @@ void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware 
     l->columns_s = design->dlzs_columns;
     l->columns_g = design->kv_columns;
     l->half_f = design->sufa_columns / 2;
-    l->blocks = ceil(w->queries / l->lanes);
+    l->blocks = sofa_plan_up(w->queries / l->lanes);
     l->keys = w->keys;
     l->offset = w->keys - w->queries;
     l->causal = w->causal;
@@ -157,7 +157,7 @@ void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware 
     l->generate_all = design->kv_generation == SOFA_KV_ALL;
     l->naive = design->schedule == SOFA_SCHEDULE_NAIVE;
     l->softmax = design->softmax;
-    l->tile = ceil(w->keys / s->tiles);
+    l->tile = sofa_plan_up(w->keys / s->tiles);
     l->topk = s->topk_permille / 1000.0;
     l->phase = design->keys_per_phase;
     l->score_cycles_per_key = l->d / l->columns_s;
@@ -217,7 +217,7 @@ static double on_demand_bytes(const struct sofa_plan_layer *l, const struct sofa
 {
     struct sofa_plan_head h = {.fresh = fresh_share(s, position), .union_share = s->union_share};
     double first = generated_keys(l, &h, 0, keys_seen(l, 0)), rest = l->blocks > 1 ? generated_keys(l, &h, 1, 0) : 0;
-    double passes = ceil(first / l->lanes) + (l->blocks - 1) * ceil(rest / l->lanes);
+    double passes = sofa_plan_up(first / l->lanes) + (l->blocks - 1) * sofa_plan_up(rest / l->lanes);
 
     return passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + h.fresh * l->keys * l->gx_bytes;
 }
@@ -226,7 +226,7 @@ bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_
 {
     double seen = keys_seen(l, 0), ratio = l->naive ? s->naive_ratio : s->rass_ratio;
     double spared = smaller(seen, ratio * s->union_share * seen) + l->keys - seen; /* at most */
-    double passes = ceil(seen / l->lanes) + (l->causal ? l->blocks - 1 : 0), all, some = 0;
+    double passes = sofa_plan_up(seen / l->lanes) + (l->causal ? l->blocks - 1 : 0), all, some = 0;
 
     if (!l->generate || l->generate_all)
         return true;
@@ -256,16 +256,15 @@ void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_laye
 
 double sofa_plan_sort_cycles(double inputs, double quota)
 {
-    double passes = ceil(quota / 4), sum = 0;
+    long long left = (long long)inputs, passes = ((long long)quota + 3) / 4, sum = 0;
 
     /* pass p looks at ceil((inputs - 4p) / 12) groups of 12: three arithmetic progressions */
     for (int j = 0; j < 3; j++) {
-        double n = ceil((passes - j) / 3), c = ceil((inputs - 4 * j) / 12);
+        long long n = (passes - j + 2) / 3, groups = (left - 4 * j + 11) / 12;
 
-        if (n > 0)
-            sum += n * c - n * (n - 1) / 2;
+        sum += n * groups - n * (n - 1) / 2;
     }
-    return sum;
+    return (double)sum;
 }
 
 /* Running maximum and sum of a row: rescalings (d multiplications of O and one of l) for this tile.
@@ -304,7 +303,7 @@ static void init_loads(struct sofa_plan_tile *t, const struct sofa_plan_layer *l
 void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
                          const struct sofa_plan_block *block, double b)
 {
-    double share = b / block->keys, feasible = ceil(b * (1 - h->clipped)), quota = ceil(b * l->topk - 1e-9);
+    double share = b / block->keys, feasible = sofa_plan_up(b * (1 - h->clipped)), quota = sofa_plan_up(b * l->topk - 1e-9);
 
     t->scores = b * l->score_cycles_per_key;
     t->khat = share * block->khat_keys * l->khat_cycles_per_key;
@@ -319,7 +318,7 @@ void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer 
  * P further keys. */
 static double weight_traffic(const struct sofa_plan_layer *l, double all, double held, double keys, bool first)
 {
-    return ceil(keys / l->lanes) * (all - held) + (first ? held : 0);
+    return sofa_plan_up(keys / l->lanes) * (all - held) + (first ? held : 0);
 }
 
 void sofa_plan_block_bytes(const struct sofa_plan_layer *l, const struct sofa_plan_head *h,

@@ -13,6 +13,21 @@
 
 #include "model/model.h"
 
+/* ceil and floor of sizes up to 2^62, without a call on machines whose vector unit has no rounding. */
+static inline double sofa_plan_down(double x)
+{
+    double whole = (double)(long long)x;
+
+    return whole > x ? whole - 1 : whole;
+}
+
+static inline double sofa_plan_up(double x)
+{
+    double whole = (double)(long long)x;
+
+    return whole < x ? whole + 1 : whole;
+}
+
 enum { STAGE_DLZS, STAGE_SORT, STAGE_GENERATION, STAGE_SUFA, PIPELINE_STAGES };
 
 /* One layer, hoisted out of its heads and blocks. */

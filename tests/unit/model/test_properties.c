@@ -38,7 +38,7 @@ static void for_designs(unsigned long seed, void (*check)(struct sample *, gsl_r
 
         random_workload(rng, &x.w);
         random_design(rng, &hw, x.w.layers, &x.d);
-        random_statistics(rng, &x.w, &x.d, &x.s);
+        assert_true(random_statistics(rng, &x.w, &x.d, &x.s));
         sofa_model_evaluate(&hw, &x.d, &x.w, &x.s, &x.r);
         if (x.r.feasible) {
             feasible++;
@@ -143,7 +143,8 @@ static void more_columns_or_bandwidth_never_add_time(void **state)
     for_designs(4, check_columns);
 }
 
-/* The published technique for each switch (RASS aside: greedy, it may lose a little). */
+/* The published technique for each switch (RASS aside: greedy, it may lose a little).  Time gets a little
+ * slack: a block that computes longer hides more of the next one's transfers. */
 static void check_switches(struct sample *x, gsl_rng *rng)
 {
     struct sofa_result r;
@@ -157,7 +158,7 @@ static void check_switches(struct sample *x, gsl_rng *rng)
 
         *(int *[]){&d.prediction, &d.sort, &d.softmax, &d.pipeline, &d.kv_generation}[i] = 0;
         again(x, &d, &r);
-        assert_true(r.cycles <= x->r.cycles * (1 + 1e-12));
+        assert_true(r.cycles <= x->r.cycles * 1.005);
         assert_true(r.dram_bytes <= x->r.dram_bytes * (1 + 1e-12));
         assert_true(r.energy_j <= x->r.energy_j * (1 + 1e-12));
         assert_true(r.operations.sufa_macs <= x->r.operations.sufa_macs * (1 + 1e-12));
@@ -184,7 +185,7 @@ static void the_same_statistics_for_each_head_give_the_same_result(void **state)
 
         random_workload(rng, &x.w);
         random_design(rng, &hw, x.w.layers, &x.d);
-        random_statistics(rng, &x.w, &x.d, &x.s);
+        assert_true(random_statistics(rng, &x.w, &x.d, &x.s));
         assert_int_equal(sofa_statistics_init(&per_head, x.w.layers, x.w.heads, NULL, NULL), SOFA_OK);
         for (int k = 0; k < x.w.layers * x.w.heads; k++)
             per_head.head[k] = x.s.head[k / x.w.heads * x.s.heads];
