@@ -30,23 +30,28 @@ size_t sofa_naive_loads(const struct sofa_block *block, size_t s, size_t g, uint
     return loads;
 }
 
-static void planes_add(uint64_t *planes, size_t words, size_t n, size_t key)
+static void hold(struct sofa_rass *x, size_t r, const uint32_t *keys, size_t n)
 {
-    uint64_t carry = (uint64_t)1 << key % WORD;
+    uint64_t *held = x->held + r * x->words, *holders = x->holders + r / WORD, bit = (uint64_t)1 << r % WORD;
 
-    for (size_t b = 0; b < n && carry; b++) {
-        uint64_t *w = &planes[b * words + key / WORD], old = *w;
-
-        *w = old ^ carry;
-        carry &= old;
+    x->left[r] = n;
+    for (size_t t = 0; t < n; t++) {
+        held[keys[t] / WORD] |= (uint64_t)1 << keys[t] % WORD;
+        holders[keys[t] * x->row_words] |= bit;
     }
 }
 
-static void hold(struct sofa_rass *x, size_t r, uint32_t key)
+/* Counts the holders of each key into the planes of `waiting`. */
+static void count_holders(struct sofa_rass *x, size_t s)
 {
-    x->held[r * x->words + key / WORD] |= (uint64_t)1 << key % WORD;
-    x->holders[key * x->row_words + r / WORD] |= (uint64_t)1 << r % WORD;
-    planes_add(x->waiting, x->words, x->planes, key);
+    for (size_t key = 0; key < s; key++) {
+        size_t count = 0;
+
+        for (size_t w = 0; w < x->row_words; w++)
+            count += (size_t)__builtin_popcountll(x->holders[key * x->row_words + w]);
+        for (size_t b = 0; b < x->planes; b++)
+            x->waiting[b * x->words + key / WORD] |= (uint64_t)(count >> b & 1) << key % WORD;
+    }
 }
 
 static enum sofa_code rass_init(struct sofa_rass *x, const struct sofa_block *block, size_t s, size_t g,
@@ -64,15 +69,13 @@ static enum sofa_code rass_init(struct sofa_rass *x, const struct sofa_block *bl
     x->busy = sofa_arena_alloc(arena, x->row_words, sizeof *x->busy);
     x->left = sofa_arena_alloc(arena, x->rows, sizeof *x->left);
     x->budget = sofa_arena_alloc(arena, x->rows, sizeof *x->budget);
-    x->spent = sofa_arena_alloc(arena, x->rows, sizeof *x->spent);
+    x->list = sofa_arena_alloc(arena, x->rows, sizeof *x->list);
     if (!x->held || !x->holders || !x->waiting || !x->serves || !x->candidates || !x->busy || !x->left ||
-        !x->budget || !x->spent)
+        !x->budget || !x->list)
         return sofa_fail_nomem(err, "scheduled loads");
-    for (size_t r = 0; r < block->rows; r++) {
-        x->left[r] = block->start[r + 1] - block->start[r];
-        for (size_t t = block->start[r]; t < block->start[r + 1]; t++)
-            hold(x, r, block->keys[t]);
-    }
+    for (size_t r = 0; r < block->rows; r++)
+        hold(x, r, block->keys + block->start[r], block->start[r + 1] - block->start[r]);
+    count_holders(x, s);
     return SOFA_OK;
 }
 

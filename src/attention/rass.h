@@ -33,7 +33,7 @@ struct sofa_rass {
     uint64_t *busy;       /* [row_words]: queries with budget */
     size_t busy_rows;
     size_t *left, *budget; /* [rows] */
-    uint32_t *spent;       /* [rows]: queries whose budget a key used up */
+    uint32_t *list;        /* [rows]: queries, scratch */
 };
 #define SOFA_RASS_STEP 8 /* words worked on together: `words` is a multiple of it */
 
