@@ -88,6 +88,7 @@ int main(int argc, char **argv)
 
     gsl_set_error_handler_off();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write past a limit is an error like a full disk */
     if (argc < 2) {
         sofa_fail(&err, SOFA_E_USAGE, "no command; 'sofa-dse --help' lists them");
         return finish(SOFA_E_USAGE, &err);

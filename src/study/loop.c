@@ -74,7 +74,7 @@ static enum sofa_code submit(struct sofa_loop *l, const int *x, struct sofa_err 
         f->stored = f->done = true;
         return sofa_trial_take_stored(&f->trial, &f->selection, &l->stored[f->trial.id], l->problem, err);
     }
-    rc = sofa_pool_submit(l->pool, f, err);
+    rc = sofa_workers_submit(l->workers, f, err);
 out:
     return rc;
 }
@@ -115,15 +115,12 @@ static void report_progress(struct sofa_loop *l)
     struct sofa_study *s = l->study;
     size_t fresh = l->told > l->n_stored ? l->told - l->n_stored : 0;
     struct sofa_study_progress p = {.done = l->told, .total = s->evaluations, .front = s->n_front,
+                                    .infeasible = l->infeasible, .failed = l->failed,
                                     .hypervolume = s->hypervolume, .seconds = now() - l->start, .seconds_left = NAN,
                                     .study = s, .optimizer = sofa_optimizer_state(l->optimizer)};
 
     if (!l->options->progress || (l->told < l->n_stored && l->told < s->evaluations))
         return;
-    for (size_t i = 0; i < s->n_trials; i++) {
-        p.infeasible += s->trial[i].status == SOFA_TRIAL_INFEASIBLE;
-        p.failed += s->trial[i].status == SOFA_TRIAL_FAILED;
-    }
     if (fresh)
         p.seconds_left = p.seconds / (double)fresh * (double)(s->evaluations - l->told);
     l->options->progress(l->options->ctx, &p);
@@ -141,6 +138,13 @@ static enum sofa_code note_failure(struct sofa_flight *f, struct sofa_err *err)
     return f->trial.reason ? SOFA_OK : sofa_fail_nomem(err, "a failure's text");
 }
 
+static void count_status(struct sofa_loop *l, enum sofa_trial_status status)
+{
+    l->failures = status == SOFA_TRIAL_FAILED ? l->failures + 1 : 0;
+    l->failed += status == SOFA_TRIAL_FAILED;
+    l->infeasible += status == SOFA_TRIAL_INFEASIBLE;
+}
+
 /* Takes over the oldest flight, which is done: into the store, the study, the models. */
 static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct sofa_err *err)
 {
@@ -156,7 +160,7 @@ static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct so
         SOFA_TRY(sofa_predictor_add(l->predictor, &design, &f->selection, err));
     }
     SOFA_TRY(sofa_optimizer_tell(l->optimizer, f->trial.x, f->trial.y, opt_status(f->trial.status), err));
-    l->failures = f->trial.status == SOFA_TRIAL_FAILED ? l->failures + 1 : 0;
+    count_status(l, f->trial.status);
     SOFA_TRY(sofa_study_take(l->study, &f->trial, err));
     l->told++;
     report_progress(l);
@@ -169,24 +173,63 @@ out:
     return rc;
 }
 
+/* Not the design's fault: the run ends without recording it, and can be resumed. */
+static enum sofa_code check_system(const struct sofa_flight *f, struct sofa_err *err)
+{
+    if (f->rc == SOFA_E_INTERRUPTED)
+        return sofa_fail(err, SOFA_E_INTERRUPTED, "stopped by a signal");
+    if (f->rc == SOFA_E_NOMEM || f->rc == SOFA_E_IO)
+        return sofa_fail(err, f->rc, "evaluation %zu: %s", f->trial.id, f->err.text);
+    return SOFA_OK;
+}
+
 /* Until the oldest flight is done; the others may finish on the way. */
 static enum sofa_code wait_for(struct sofa_loop *l, struct sofa_flight *f, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
 
     while (!f->done) {
-        struct sofa_flight *landed = sofa_pool_wait(l->pool, LOOK_SECONDS);
+        struct sofa_err lost = SOFA_ERR_INIT;
+        struct sofa_flight *landed = sofa_workers_wait(l->workers, LOOK_SECONDS, &lost);
 
         if (landed)
             landed->done = true;
+        else if (lost.code != SOFA_OK)
+            return sofa_fail(err, lost.code, "%s", lost.text);
         else if (cancelled(l))
             return sofa_fail(err, SOFA_E_INTERRUPTED, "stopped by a signal");
         else
             SOFA_TRY(sofa_store_flush(l->store, err));
     }
-    if (f->rc == SOFA_E_INTERRUPTED)
-        rc = sofa_fail(err, SOFA_E_INTERRUPTED, "stopped by a signal");
+    rc = check_system(f, err);
 out:
+    return rc;
+}
+
+/* A run that is stopped before it has caught up with the store still reports all that is there. */
+static enum sofa_code take_the_rest(struct sofa_loop *l, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    while (l->study->n_trials < l->n_stored) {
+        struct sofa_trial trial = {.id = l->study->n_trials};
+        struct sofa_statistics none = {.head = NULL};
+        struct sofa_flight *f = &l->flight[trial.id % l->study->parallel];
+
+        if (trial.id < l->asked) {
+            rc = sofa_study_take(l->study, &f->trial, err);
+        } else {
+            rc = sofa_trial_new(&trial, l->problem, l->stored[trial.id].x, err);
+            if (rc == SOFA_OK)
+                rc = sofa_trial_take_stored(&trial, &none, &l->stored[trial.id], l->problem, err);
+            free(none.head);
+            if (rc == SOFA_OK)
+                rc = sofa_study_take(l->study, &trial, err);
+            sofa_trial_release(&trial);
+        }
+        if (rc != SOFA_OK)
+            break;
+    }
     return rc;
 }
 
@@ -210,5 +253,7 @@ enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err)
         SOFA_TRY(land(l, f, err));
     }
 out:
+    if (rc == SOFA_E_INTERRUPTED)
+        (void)take_the_rest(l, NULL);
     return rc;
 }

@@ -4,12 +4,14 @@
 #ifndef SOFA_STUDY_LOOP_H
 #define SOFA_STUDY_LOOP_H
 
-#include "exec/pool.h"
+#include "exec/workers.h"
 #include "opt/optimizer.h"
 #include "study/evaluate.h"
 #include "study/predict.h"
 #include "study/study.h"
 #include "study/trials.h"
+
+#define SOFA_KEPT_MEASUREMENTS 1024 /* settings of the algorithm whose statistics are kept */
 
 /* An evaluation under way. */
 struct sofa_flight {
@@ -30,19 +32,28 @@ struct sofa_loop {
     struct sofa_opt_dim *dim;
     struct sofa_predictor *predictor;
     struct sofa_measurements *measurements;
-    struct sofa_pool *pool;
+    struct sofa_workers *workers;
     struct sofa_arena *arena;     /* [jobs] one per worker */
     struct sofa_selection *cheap; /* [layers] scratch of the cheap function */
     struct sofa_flight *flight;        /* [parallel] ring, by id */
     struct sofa_stored *stored;        /* trials read from the store, by id */
     size_t n_stored;
-    size_t asked, told, failures;
+    size_t budget;                /* evaluations the optimiser plans with */
+    size_t asked, told, failures; /* failures in a row */
+    size_t infeasible, failed;    /* of all told */
     double start;
 };
 
 /* The optimiser's `cheap` and the pool's `run`; ctx is the loop. */
 void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out);
 void sofa_loop_evaluate(void *task, size_t worker, void *ctx);
+
+/* Opens the store of options->folder, sees that it is of the same study, reads what it holds. */
+enum sofa_code sofa_loop_open_store(struct sofa_loop *l, struct sofa_err *err);
+
+/* Workers on other ranks: what goes to them and comes back of a flight.  SOFA_E_USAGE where the
+ * program was built without MPI. */
+enum sofa_code sofa_loop_remote_workers(struct sofa_loop *l, struct sofa_err *err);
 
 /* Until every evaluation is made, the space is exhausted, or something ends it. */
 enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err);

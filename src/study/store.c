@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,54 +9,52 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "study/store_impl.h"
 
-#define SCHEMA_VERSION "1"
+#define SCHEMA_VERSION 2
 #define BATCH_TRIALS 100  /* trials a transaction holds at most */
 #define BATCH_SECONDS 1.0 /* and for how long */
 
 const char *const sofa_trial_status_names[SOFA_TRIAL_STATUSES] = {"feasible", "infeasible", "failed"};
 
-enum statement {
-    META_SET, META_GET, PUT_EVALUATION, PUT_PARAMETER, PUT_METRIC, PUT_SELECTION,
-    EACH_EVALUATION, EACH_PARAMETER, EACH_METRIC, EACH_SELECTION, STATEMENTS
-};
+static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;";
 
+/* A study as this program makes it, of schema SCHEMA_VERSION. */
 static const char schema[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;"
+    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS evaluation(id INTEGER PRIMARY KEY, status TEXT NOT NULL, seconds REAL,"
-    " worker INTEGER, reason TEXT NOT NULL);"
+    " worker INTEGER, reason TEXT NOT NULL, ended REAL);"
     "CREATE TABLE IF NOT EXISTS parameter(evaluation INTEGER NOT NULL REFERENCES evaluation(id), dim INTEGER NOT NULL,"
     " name TEXT NOT NULL, level INTEGER NOT NULL, value REAL, PRIMARY KEY(evaluation, dim)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS metric(evaluation INTEGER NOT NULL REFERENCES evaluation(id), name TEXT NOT NULL,"
     " value REAL, source TEXT NOT NULL, PRIMARY KEY(evaluation, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS selection(evaluation INTEGER PRIMARY KEY REFERENCES evaluation(id), layers INTEGER NOT NULL,"
     " heads INTEGER NOT NULL, source TEXT NOT NULL, data BLOB NOT NULL);"
-    "INSERT OR IGNORE INTO meta VALUES('schema', '" SCHEMA_VERSION "');";
+    "INSERT OR IGNORE INTO meta VALUES('schema', '2');"
+    "COMMIT;";
+
+/* migration[v]: from schema v to v + 1.  Each runs in a transaction of its own, once. */
+static const char *const migration[SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE evaluation ADD COLUMN ended REAL;",
+};
 
 static const char *const sql[STATEMENTS] = {
     [META_SET] = "INSERT OR REPLACE INTO meta VALUES(?, ?)",
     [META_GET] = "SELECT value FROM meta WHERE key = ?",
-    [PUT_EVALUATION] = "INSERT INTO evaluation VALUES(?, ?, ?, ?, ?)",
+    [PUT_EVALUATION] = "INSERT INTO evaluation(id, status, seconds, worker, reason, ended) VALUES(?, ?, ?, ?, ?, ?)",
     [PUT_PARAMETER] = "INSERT INTO parameter VALUES(?, ?, ?, ?, ?)",
     [PUT_METRIC] = "INSERT INTO metric VALUES(?, ?, ?, ?)",
     [PUT_SELECTION] = "INSERT INTO selection VALUES(?, ?, ?, ?, ?)",
     [EACH_EVALUATION] = "SELECT id, status, seconds, worker, reason FROM evaluation ORDER BY id",
     [EACH_PARAMETER] = "SELECT name, level, value FROM parameter WHERE evaluation = ? ORDER BY dim",
     [EACH_METRIC] = "SELECT name, source, value FROM metric WHERE evaluation = ? ORDER BY name",
+    [SAVE] = "SAVEPOINT trial",
+    [KEEP] = "RELEASE trial",
+    [UNDO] = "ROLLBACK TO trial",
     [EACH_SELECTION] = "SELECT layers, heads, source, data FROM selection WHERE evaluation = ?",
-};
-
-struct sofa_store {
-    sqlite3 *db;
-    sqlite3_stmt *statement[STATEMENTS];
-    char *file;
-    int lock;        /* file descriptor */
-    size_t pending;  /* trials in the open transaction */
-    double deadline; /* when it has to be committed */
 };
 
 static double now(void)
@@ -69,15 +65,24 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static enum sofa_code fail_sqlite(struct sofa_store *s, const char *verb, struct sofa_err *err)
+/* Seconds since 1970: when a trial was stored, for people; nothing is computed from it. */
+static double wall_clock(void)
 {
-    return sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "cannot %s the study: %s", verb,
-                        s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+enum sofa_code sofa_store_fail(struct sofa_store *store, const char *verb, struct sofa_err *err)
+{
+    return sofa_fail_at(err, SOFA_E_IO, store->file, 0, 0, "cannot %s the study: %s", verb,
+                        store->db ? sqlite3_errmsg(store->db) : "out of memory");
 }
 
 static enum sofa_code execute(struct sofa_store *s, const char *text, struct sofa_err *err)
 {
-    return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? SOFA_OK : fail_sqlite(s, "write", err);
+    return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? SOFA_OK : sofa_store_fail(s, "write", err);
 }
 
 /* Who holds the lock, as its file says. */
@@ -93,6 +98,19 @@ static enum sofa_code fail_locked(const char *path, struct sofa_err *err)
     return SOFA_E_IO;
 }
 
+/* Whoever looks whether a study is being written holds its lock for a moment: that is waited for. */
+static bool lock_patiently(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+
+    for (int i = 0; i < 10; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static enum sofa_code take_lock(struct sofa_store *s, const char *folder, struct sofa_err *err)
 {
     char *path = sofa_path_join(folder, "lock"), holder[128], host[64] = "?";
@@ -106,7 +124,7 @@ static enum sofa_code take_lock(struct sofa_store *s, const char *folder, struct
         rc = sofa_fail_errno(err, "create", path);
         goto out;
     }
-    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_patiently(s->lock)) {
         rc = fail_locked(path, err);
         goto out;
     }
@@ -119,32 +137,85 @@ out:
     return rc;
 }
 
-static enum sofa_code check_schema(struct sofa_store *s, struct sofa_err *err)
+/* The schema's version of a database: 0 for an empty one. */
+static enum sofa_code read_version(struct sofa_store *s, long *version, struct sofa_err *err)
+{
+    static const char is_there[] = "SELECT 1 FROM sqlite_master WHERE name = 'meta'";
+    static const char get[] = "SELECT value FROM meta WHERE key = 'schema'";
+    enum sofa_code rc = SOFA_OK;
+    sqlite3_stmt *q = NULL;
+    const char *text;
+    char *end = NULL;
+    int got = SQLITE_ERROR;
+
+    *version = 0;
+    if (sqlite3_prepare_v2(s->db, is_there, -1, &q, NULL) == SQLITE_OK)
+        got = sqlite3_step(q);
+    sqlite3_finalize(q);
+    q = NULL;
+    if (got == SQLITE_DONE)
+        return SOFA_OK;
+    if (got == SQLITE_ROW && sqlite3_prepare_v2(s->db, get, -1, &q, NULL) == SQLITE_OK)
+        got = sqlite3_step(q);
+    if (got == SQLITE_ROW && q) {
+        text = (const char *)sqlite3_column_text(q, 0);
+        *version = text ? strtol(text, &end, 10) : 0;
+        if (!text || *end || *version < 1)
+            rc = sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "no study: its schema version is '%.40s'", text ? text : "");
+    } else if (got == SQLITE_DONE) {
+        rc = sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "no study: it has no schema version");
+    } else {
+        rc = sofa_store_fail(s, "read", err);
+    }
+    sqlite3_finalize(q);
+    return rc;
+}
+
+static enum sofa_code migrate(struct sofa_store *s, long from, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    char text[512];
+
+    for (long v = from; v < SCHEMA_VERSION; v++) {
+        snprintf(text, sizeof text, "BEGIN IMMEDIATE; %s UPDATE meta SET value = '%ld' WHERE key = 'schema'; COMMIT;",
+                 migration[v], v + 1);
+        SOFA_TRY(execute(s, text, err));
+    }
+out:
+    return rc;
+}
+
+static enum sofa_code prepare_schema(struct sofa_store *s, struct sofa_err *err)
 {
     enum sofa_code rc;
-    char *version = NULL;
+    long version;
 
-    SOFA_TRY(sofa_store_get(s, "schema", &version, err));
-    if (!version || strcmp(version, SCHEMA_VERSION) != 0)
-        rc = sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "the study has schema version %s; this program reads %s",
-                          version ? version : "none", SCHEMA_VERSION);
+    SOFA_TRY(read_version(s, &version, err));
+    if (version > SCHEMA_VERSION)
+        return sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "the study has schema version %ld; this program knows up to %d",
+                            version, SCHEMA_VERSION);
+    SOFA_TRY(execute(s, pragmas, err));
+    rc = version ? migrate(s, version, err) : execute(s, schema, err);
 out:
-    free(version);
     return rc;
 }
 
 static enum sofa_code open_database(struct sofa_store *s, struct sofa_err *err)
 {
+    struct stat st;
     enum sofa_code rc;
 
     if (sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
-        return fail_sqlite(s, "open", err);
+        return sofa_store_fail(s, "open", err);
     sqlite3_extended_result_codes(s->db, 1);
-    SOFA_TRY(execute(s, schema, err));
+    SOFA_TRY(prepare_schema(s, err));
     for (int i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statement[i], NULL) != SQLITE_OK)
-            return fail_sqlite(s, "read", err);
-    rc = check_schema(s, err);
+            return sofa_store_fail(s, "read", err);
+    if (stat(s->file, &st) != 0)
+        return sofa_fail_errno(err, "open", s->file);
+    s->device = st.st_dev;
+    s->inode = st.st_ino;
 out:
     return rc;
 }
@@ -192,7 +263,7 @@ void sofa_store_close(struct sofa_store *store)
 static enum sofa_code step(struct sofa_store *s, enum statement which, struct sofa_err *err)
 {
     int got = sqlite3_step(s->statement[which]);
-    enum sofa_code rc = got == SQLITE_DONE ? SOFA_OK : fail_sqlite(s, "write", err);
+    enum sofa_code rc = got == SQLITE_DONE ? SOFA_OK : sofa_store_fail(s, "write", err);
 
     sqlite3_reset(s->statement[which]);
     return rc;
@@ -203,8 +274,25 @@ static void bind_text(sqlite3_stmt *q, int i, const char *text)
     sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
 }
 
+static enum sofa_code begin_batch(struct sofa_store *s, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    if (!s->pending) {
+        SOFA_TRY(execute(s, "BEGIN IMMEDIATE", err));
+        s->deadline = now() + BATCH_SECONDS;
+    }
+    s->pending++;
+out:
+    return rc;
+}
+
 enum sofa_code sofa_store_set(struct sofa_store *store, const char *key, const char *value, struct sofa_err *err)
 {
+    enum sofa_code rc = begin_batch(store, err);
+
+    if (rc != SOFA_OK)
+        return rc;
     bind_text(store->statement[META_SET], 1, key);
     bind_text(store->statement[META_SET], 2, value);
     return step(store, META_SET, err);
@@ -223,7 +311,7 @@ enum sofa_code sofa_store_get(struct sofa_store *store, const char *key, char **
         *value = sofa_format("%s", (const char *)sqlite3_column_text(q, 0));
         rc = *value ? SOFA_OK : sofa_fail_nomem(err, store->file);
     } else if (got != SQLITE_DONE) {
-        rc = fail_sqlite(store, "read", err);
+        rc = sofa_store_fail(store, "read", err);
     }
     sqlite3_reset(q);
     return rc;
@@ -284,26 +372,51 @@ static enum sofa_code put_evaluation(struct sofa_store *s, const struct sofa_sto
     sqlite3_bind_double(q, 3, t->seconds);
     sqlite3_bind_int64(q, 4, (sqlite3_int64)t->worker);
     bind_text(q, 5, t->reason);
+    sqlite3_bind_double(q, 6, wall_clock());
     return step(s, PUT_EVALUATION, err);
 }
 
+static enum sofa_code put_rows(struct sofa_store *s, const struct sofa_store_trial *t, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(put_evaluation(s, t, err));
+    SOFA_TRY(put_parameters(s, t, err));
+    SOFA_TRY(put_metrics(s, t, err));
+    rc = put_selection(s, t, err);
+out:
+    return rc;
+}
+
+/* All rows of a trial or none: where one can't be written, the trials before it still can be kept. */
 enum sofa_code sofa_store_put(struct sofa_store *store, const struct sofa_store_trial *trial, struct sofa_err *err)
 {
-    enum sofa_code rc = SOFA_OK;
+    enum sofa_code rc;
 
-    if (!store->pending) {
-        SOFA_TRY(execute(store, "BEGIN IMMEDIATE", err));
-        store->deadline = now() + BATCH_SECONDS;
+    SOFA_TRY(begin_batch(store, err));
+    SOFA_TRY(step(store, SAVE, err));
+    rc = put_rows(store, trial, err);
+    if (rc != SOFA_OK) {
+        (void)step(store, UNDO, NULL);
+        goto out;
     }
-    store->pending++;
-    SOFA_TRY(put_evaluation(store, trial, err));
-    SOFA_TRY(put_parameters(store, trial, err));
-    SOFA_TRY(put_metrics(store, trial, err));
-    SOFA_TRY(put_selection(store, trial, err));
+    SOFA_TRY(step(store, KEEP, err));
     if (store->pending >= BATCH_TRIALS || now() >= store->deadline)
         rc = sofa_store_flush(store, err);
 out:
     return rc;
+}
+
+/* What is written to a file that was removed is lost when it is closed, and nobody would say so. */
+static enum sofa_code still_there(const struct sofa_store *s, struct sofa_err *err)
+{
+    struct stat st;
+
+    if (stat(s->file, &st) != 0)
+        return sofa_fail_errno(err, "write", s->file);
+    if (st.st_dev != s->device || st.st_ino != s->inode)
+        return sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "the study was replaced by another file while it was written");
+    return SOFA_OK;
 }
 
 enum sofa_code sofa_store_flush(struct sofa_store *store, struct sofa_err *err)
@@ -312,144 +425,8 @@ enum sofa_code sofa_store_flush(struct sofa_store *store, struct sofa_err *err)
         return SOFA_OK;
     store->pending = 0;
     if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-        return SOFA_OK;
-    fail_sqlite(store, "write", err);
+        return still_there(store, err);
+    sofa_store_fail(store, "write", err);
     sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return SOFA_E_IO;
-}
-
-/* Everything of one trial while it is read. */
-struct reading {
-    struct sofa_arena arena;
-    struct sofa_store_parameter *parameter;
-    struct sofa_store_metric *metric;
-    struct sofa_statistics selection;
-    size_t room_parameters, room_metrics;
-};
-
-static char *column_text(struct reading *r, sqlite3_stmt *q, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(q, i);
-
-    return sofa_arena_strdup(&r->arena, text ? text : "");
-}
-
-static bool make_room(void **rows, size_t *room, size_t count, size_t size)
-{
-    void *more;
-
-    if (count < *room)
-        return true;
-    more = realloc(*rows, (*room ? 2 * *room : 32) * size);
-    if (!more)
-        return false;
-    *rows = more;
-    *room = *room ? 2 * *room : 32;
-    return true;
-}
-
-static enum sofa_code read_parameters(struct sofa_store *s, struct reading *r, struct sofa_store_trial *t, struct sofa_err *err)
-{
-    sqlite3_stmt *q = s->statement[EACH_PARAMETER];
-    int got;
-
-    sqlite3_bind_int64(q, 1, (sqlite3_int64)t->id);
-    while ((got = sqlite3_step(q)) == SQLITE_ROW) {
-        if (!make_room((void **)&r->parameter, &r->room_parameters, t->parameters, sizeof *r->parameter))
-            break;
-        r->parameter[t->parameters++] = (struct sofa_store_parameter){column_text(r, q, 0), sqlite3_column_int(q, 1), sqlite3_column_double(q, 2)};
-    }
-    sqlite3_reset(q);
-    t->parameter = r->parameter;
-    return got == SQLITE_DONE ? SOFA_OK : fail_sqlite(s, "read", err);
-}
-
-static enum sofa_code read_metrics(struct sofa_store *s, struct reading *r, struct sofa_store_trial *t, struct sofa_err *err)
-{
-    sqlite3_stmt *q = s->statement[EACH_METRIC];
-    int got;
-
-    sqlite3_bind_int64(q, 1, (sqlite3_int64)t->id);
-    while ((got = sqlite3_step(q)) == SQLITE_ROW) {
-        if (!make_room((void **)&r->metric, &r->room_metrics, t->metrics, sizeof *r->metric))
-            break;
-        r->metric[t->metrics++] = (struct sofa_store_metric){
-            column_text(r, q, 0), column_text(r, q, 1),
-            sqlite3_column_type(q, 2) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, 2)};
-    }
-    sqlite3_reset(q);
-    t->metric = r->metric;
-    return got == SQLITE_DONE ? SOFA_OK : fail_sqlite(s, "read", err);
-}
-
-static enum sofa_code read_selection(struct sofa_store *s, struct reading *r, struct sofa_store_trial *t, struct sofa_err *err)
-{
-    sqlite3_stmt *q = s->statement[EACH_SELECTION];
-    enum sofa_code rc = SOFA_OK;
-    size_t bytes;
-
-    sqlite3_bind_int64(q, 1, (sqlite3_int64)t->id);
-    if (sqlite3_step(q) == SQLITE_ROW) {
-        r->selection.layers = sqlite3_column_int(q, 0);
-        r->selection.heads = sqlite3_column_int(q, 1);
-        snprintf(r->selection.source, sizeof r->selection.source, "%s", (const char *)sqlite3_column_text(q, 2));
-        bytes = (size_t)sqlite3_column_bytes(q, 3);
-        if (r->selection.layers < 1 || r->selection.heads < 1 ||
-            bytes != (size_t)r->selection.layers * (size_t)r->selection.heads * sizeof *r->selection.head) {
-            rc = sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "the statistics of evaluation %zu are damaged", t->id);
-        } else if (!(r->selection.head = sofa_arena_alloc(&r->arena, bytes, 1))) {
-            rc = sofa_fail_nomem(err, s->file);
-        } else {
-            memcpy(r->selection.head, sqlite3_column_blob(q, 3), bytes);
-            t->selection = &r->selection;
-        }
-    }
-    sqlite3_reset(q);
-    return rc;
-}
-
-static enum sofa_code read_trial(struct sofa_store *s, sqlite3_stmt *q, struct reading *r, struct sofa_store_trial *t,
-                                 struct sofa_err *err)
-{
-    const char *status = (const char *)sqlite3_column_text(q, 1);
-    enum sofa_code rc;
-    int i = 0;
-
-    sofa_arena_reset(&r->arena);
-    while (i < SOFA_TRIAL_STATUSES && strcmp(sofa_trial_status_names[i], status ? status : "") != 0)
-        i++;
-    if (i == SOFA_TRIAL_STATUSES)
-        return sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "an evaluation has the unknown status '%s'", status ? status : "");
-    *t = (struct sofa_store_trial){.id = (size_t)sqlite3_column_int64(q, 0), .status = (enum sofa_trial_status)i,
-                                   .seconds = sqlite3_column_double(q, 2), .worker = (size_t)sqlite3_column_int64(q, 3),
-                                   .reason = column_text(r, q, 4)};
-    SOFA_TRY(read_parameters(s, r, t, err));
-    SOFA_TRY(read_metrics(s, r, t, err));
-    rc = read_selection(s, r, t, err);
-out:
-    return rc;
-}
-
-enum sofa_code sofa_store_each(struct sofa_store *store,
-                               enum sofa_code (*row)(void *ctx, const struct sofa_store_trial *trial, struct sofa_err *err),
-                               void *ctx, struct sofa_err *err)
-{
-    sqlite3_stmt *q = store->statement[EACH_EVALUATION];
-    struct reading r = {.arena = SOFA_ARENA_INIT};
-    struct sofa_store_trial trial;
-    enum sofa_code rc = SOFA_OK;
-    int got = SQLITE_DONE;
-
-    while (rc == SOFA_OK && (got = sqlite3_step(q)) == SQLITE_ROW) {
-        rc = read_trial(store, q, &r, &trial, err);
-        if (rc == SOFA_OK)
-            rc = row(ctx, &trial, err);
-    }
-    if (rc == SOFA_OK && got != SQLITE_DONE)
-        rc = fail_sqlite(store, "read", err);
-    sqlite3_reset(q);
-    free(r.parameter);
-    free(r.metric);
-    sofa_arena_release(&r.arena);
-    return rc;
 }

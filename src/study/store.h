@@ -3,7 +3,7 @@
  * evaluation with its inputs, metrics, sources, time, worker and failure.
  *
  *   meta(key, value)                                     what the study is of; schema version
- *   evaluation(id, status, seconds, worker, reason)      one row a trial
+ *   evaluation(id, status, seconds, worker, reason, ended)   one row a trial; ended: seconds since 1970
  *   parameter(evaluation, dim, name, level, value)       its point
  *   metric(evaluation, name, value, source)              what came out; NULL = not a number
  *   selection(evaluation, layers, heads, data)           kernel statistics, doubles as they lie in memory

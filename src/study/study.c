@@ -8,9 +8,8 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "exec/pool.h"
 #include "study/loop.h"
-
-#define KEPT_MEASUREMENTS 1024
 
 /* An algorithm that isn't known is bad input, at its place where the space file names it. */
 static enum sofa_code check_algorithm(const struct sofa_study *s, const struct sofa_study_options *options,
@@ -36,59 +35,6 @@ static enum sofa_code check_algorithm(const struct sofa_study *s, const struct s
     if (near)
         sofa_err_append(err, "; did you mean '%s'?", near);
     return node ? SOFA_E_INPUT : SOFA_E_USAGE;
-}
-
-/* What a study must have in common with the run that goes on with it. */
-static enum sofa_code check_meta(struct sofa_loop *l, const char *key, const char *value, struct sofa_err *err)
-{
-    char *was = NULL;
-    enum sofa_code rc;
-
-    SOFA_TRY(sofa_store_get(l->store, key, &was, err));
-    if (!was)
-        rc = sofa_store_set(l->store, key, value, err);
-    else if (strcmp(was, value) != 0)
-        rc = sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0,
-                          "the study there was made with another %s (%s, now %s); choose another folder", key, was, value);
-out:
-    free(was);
-    return rc;
-}
-
-static enum sofa_code check_metas(struct sofa_loop *l, struct sofa_err *err)
-{
-    const struct sofa_study *s = l->study;
-    char evaluations[32], parallel[32], seed[32];
-    enum sofa_code rc;
-
-    snprintf(evaluations, sizeof evaluations, "%zu", s->evaluations);
-    snprintf(parallel, sizeof parallel, "%zu", s->parallel);
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
-    SOFA_TRY(check_meta(l, "program version", PACKAGE_VERSION, err));
-    SOFA_TRY(check_meta(l, "space file", l->problem->space->sha256, err));
-    SOFA_TRY(check_meta(l, "algorithm", s->algorithm, err));
-    SOFA_TRY(check_meta(l, "seed", seed, err));
-    SOFA_TRY(check_meta(l, "number of evaluations", evaluations, err));
-    rc = check_meta(l, "number of evaluations under way", parallel, err);
-out:
-    return rc;
-}
-
-static enum sofa_code open_store(struct sofa_loop *l, struct sofa_err *err)
-{
-    char *db = sofa_path_join(l->options->folder, "study.db");
-    bool there = db && sofa_file_exists(db), existed;
-    enum sofa_code rc;
-
-    free(db);
-    if (there && !l->options->resume)
-        return sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0,
-                            "a study is there already; --resume goes on with it, -o names another folder");
-    SOFA_TRY(sofa_store_open(l->options->folder, &l->store, &existed, err));
-    SOFA_TRY(check_metas(l, err));
-    rc = sofa_trials_read(l->store, l->problem, &l->stored, &l->n_stored, err);
-out:
-    return rc;
 }
 
 /* The level of an axis at its least lossy end, -1 where that is no matter. */
@@ -126,7 +72,7 @@ static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
     const struct sofa_problem *p = l->problem;
     struct sofa_opt_problem o = {.dims = p->space->dims, .dim = l->dim, .objectives = p->n_slots, .uncertain = p->uncertain,
                                  .limit = INFINITY, .uncertain_is_objective = p->n_slots == p->n_objectives,
-                                 .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed, .budget = l->study->evaluations};
+                                 .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed, .budget = l->budget};
 
     if (p->uncertain >= 0)
         o.limit = sofa_problem_limit(p, (size_t)p->uncertain);
@@ -149,7 +95,8 @@ static enum sofa_code start_workers(struct sofa_loop *l, struct sofa_err *err)
     l->flight = calloc(l->study->parallel, sizeof *l->flight);
     if (!l->arena || !l->flight)
         return sofa_fail_nomem(err, "worker threads");
-    return sofa_pool_new(jobs, sofa_loop_evaluate, l, &l->pool, err);
+    return l->options->mpi ? sofa_loop_remote_workers(l, err)
+                           : sofa_workers_threads(jobs, sofa_loop_evaluate, l, &l->workers, err);
 }
 
 static enum sofa_code start_predictor(struct sofa_loop *l, struct sofa_err *err)
@@ -187,20 +134,20 @@ static enum sofa_code set_up(struct sofa_loop *l, struct sofa_err *err)
     SOFA_TRY(check_algorithm(l->study, l->options, err));
     SOFA_TRY(describe_dims(l, err));
     SOFA_TRY(start_predictor(l, err));
-    SOFA_TRY(sofa_measurements_new(KEPT_MEASUREMENTS, &l->measurements, err));
+    SOFA_TRY(sofa_measurements_new(SOFA_KEPT_MEASUREMENTS, &l->measurements, err));
     SOFA_TRY(sofa_problem_measure_dense(l->problem, l->options->cancel, err));
     SOFA_TRY(sofa_study_reference(l->problem, l->options->cancel, l->study->reference, err));
+    SOFA_TRY(sofa_loop_open_store(l, err));
     SOFA_TRY(start_optimizer(l, err));
-    SOFA_TRY(open_store(l, err));
     rc = start_workers(l, err);
 out:
     return rc;
 }
 
-/* The pool first: its threads use all the rest. */
+/* The workers first: they use all the rest. */
 static void take_down(struct sofa_loop *l)
 {
-    sofa_pool_free(l->pool);
+    sofa_workers_free(l->workers);
     for (size_t id = l->told; l->flight && id < l->asked; id++) {
         struct sofa_flight *f = &l->flight[id % l->study->parallel];
 
@@ -235,7 +182,7 @@ enum sofa_code sofa_study_run(struct sofa_problem *problem, const struct sofa_st
     flushed = sofa_store_flush(l.store, rc == SOFA_OK ? err : NULL);
     rc = rc == SOFA_OK ? flushed : rc;
 out:
-    ran = l.pool != NULL;
+    ran = l.workers != NULL;
     take_down(&l);
     if (ran)
         *study = s;

@@ -38,6 +38,8 @@ struct sofa_study_progress {
 struct sofa_study_options {
     const char *folder;
     bool resume;
+    bool extend;           /* resume, and `evaluations` may be more than they were */
+    bool mpi;              /* evaluations run on the other ranks, which call sofa_study_serve */
     size_t jobs;           /* 0: as many as processors, at most `parallel` */
     const char *algorithm; /* NULL: the space's */
     size_t evaluations;    /* 0: the space's */
@@ -69,6 +71,9 @@ struct sofa_study {
 enum sofa_code sofa_study_run(struct sofa_problem *problem, const struct sofa_study_options *options,
                               struct sofa_study **study, struct sofa_err *err);
 void sofa_study_free(struct sofa_study *study);
+
+/* The part of the other ranks: evaluates what rank 0 sends until it has no more. */
+enum sofa_code sofa_study_serve(struct sofa_problem *problem, const atomic_bool *cancel, struct sofa_err *err);
 
 /* The reference point of a problem, in the minimised sense: what the hypervolume is measured from.  It
  * depends on the space alone, so that studies of one space compare.  An objective with an upper

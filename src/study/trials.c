@@ -37,7 +37,7 @@ void sofa_trial_release(struct sofa_trial *trial)
     memset(trial, 0, sizeof *trial);
 }
 
-static void set_objectives(struct sofa_trial *trial, const struct sofa_problem *p)
+void sofa_trial_set_objectives(struct sofa_trial *trial, const struct sofa_problem *p)
 {
     for (size_t i = 0; i < p->n_slots; i++)
         trial->y[i] = p->objective[i].sign * trial->metric[p->objective[i].metric - sofa_metrics];
@@ -76,7 +76,7 @@ enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_probl
     trial->status = evaluation->feasible ? SOFA_TRIAL_FEASIBLE : SOFA_TRIAL_INFEASIBLE;
     trial->seconds = evaluation->seconds;
     memcpy(trial->metric, evaluation->metric, sofa_metric_count * sizeof *trial->metric);
-    set_objectives(trial, problem);
+    sofa_trial_set_objectives(trial, problem);
     SOFA_TRY(set_reason(trial, evaluation, err));
     if (problem->lm)
         rc = copy_selection(selection, &evaluation->selection, err);
@@ -226,7 +226,7 @@ enum sofa_code sofa_trial_take_stored(struct sofa_trial *trial, struct sofa_stat
     trial->seconds = stored->seconds;
     trial->worker = stored->worker;
     memcpy(trial->metric, stored->metric, sofa_metric_count * sizeof *trial->metric);
-    set_objectives(trial, problem);
+    sofa_trial_set_objectives(trial, problem);
     free(trial->reason);
     trial->reason = stored->reason;
     stored->reason = NULL;

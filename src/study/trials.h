@@ -23,6 +23,9 @@ struct sofa_stored {
 enum sofa_code sofa_trial_new(struct sofa_trial *trial, const struct sofa_problem *problem, const int *x, struct sofa_err *err);
 void sofa_trial_release(struct sofa_trial *trial);
 
+/* The objectives, from the metrics. */
+void sofa_trial_set_objectives(struct sofa_trial *trial, const struct sofa_problem *problem);
+
 /* Metrics, objectives and status from an evaluation; `selection` gets a malloc'd copy of its heads. */
 enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_problem *problem,
                                const struct sofa_evaluation *evaluation, struct sofa_statistics *selection,

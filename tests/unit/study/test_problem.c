@@ -1,0 +1,144 @@
+/* Opening a space with everything it names, and every way in which that goes wrong. */
+#include "tests/unit/test.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "study/problem.h"
+
+static char file[64];
+
+static int make_file(void **state)
+{
+    int fd;
+
+    (void)state;
+    strcpy(file, "/tmp/sofa-problem-XXXXXX");
+    fd = mkstemp(file);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 ? 0 : -1;
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    return unlink(file);
+}
+
+/* A space with the line of a key replaced. */
+static void write_space(const char *workload, const char *hardware, const char *parameters, const char *objectives,
+                        const char *constraints)
+{
+    FILE *f = fopen(file, "w");
+
+    assert_non_null(f);
+    fprintf(f, "version: 1\nname: test\nworkload: %s\nhardware: %s\nparameters: %s\nobjectives: %s\nconstraints: %s\n",
+            workload, hardware, parameters, objectives, constraints);
+    fclose(f);
+}
+
+static const char *lm_workload(void)
+{
+    static char text[1024];
+    char *folder = test_source_file("models/bytelm");
+
+    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin, window: 64}", folder, folder);
+    free(folder);
+    return text;
+}
+
+static void expect_refused(int line, const char *with)
+{
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_problem *p = NULL;
+
+    assert_int_equal(sofa_problem_open(file, NULL, &p, &err), SOFA_E_INPUT);
+    assert_null(p);
+    if (!strstr(err.text, with))
+        fail_msg("'%s' doesn't say '%s'", err.text, with);
+    assert_int_equal(err.line, line);
+}
+
+#define HARDWARE "sofa-28nm"
+#define TILES "{tiles: {values: [2, 4]}}"
+
+static void a_good_space_is_opened_with_its_slots(void **state)
+{
+    struct sofa_problem *p;
+
+    (void)state;
+    write_space(lm_workload(), HARDWARE, TILES, "[latency, throughput]", "[\"accuracy_loss <= 2 %\", \"latency < 1 ms\"]");
+    assert_int_equal(sofa_problem_open(file, NULL, &p, NULL), SOFA_OK);
+    assert_int_equal(p->n_objectives, 2);
+    assert_true(p->objective[0].sign == 1 && p->objective[1].sign == -1);
+    assert_int_equal(p->n_slots, 3); /* the constrained accuracy has one of its own */
+    assert_int_equal(p->uncertain, 2);
+    assert_true(fabs(sofa_problem_limit(p, 2) - 0.02) < 1e-15 && fabs(sofa_problem_limit(p, 0) - 1e-3) < 1e-15);
+    assert_true(isinf(sofa_problem_limit(p, 1)));
+    assert_true(sofa_constraint_holds(&p->constraint[0], 0.02) && !sofa_constraint_holds(&p->constraint[0], NAN));
+    assert_false(sofa_constraint_holds(&p->constraint[1], 1e-3));
+    sofa_problem_free(p);
+}
+
+static void metrics_that_are_not_known_are_refused_with_a_suggestion(void **state)
+{
+    (void)state;
+    write_space(lm_workload(), HARDWARE, TILES, "[latncy]", "[]");
+    expect_refused(6, "did you mean 'latency'");
+    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"qqq <= 3\"]");
+    expect_refused(7, "unknown metric 'qqq'");
+    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"area <= 3 s\"]");
+    expect_refused(7, "wrong dimension");
+    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"area\"]");
+    expect_refused(7, "is not a constraint");
+}
+
+static void hardware_that_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    write_space(lm_workload(), "nothing", TILES, "[latency]", "[]");
+    expect_refused(4, "'nothing' is neither a file nor one of models/hardware");
+}
+
+static void a_checkpoint_that_does_not_fit_is_refused(void **state)
+{
+    char *folder = test_source_file("models/bytelm");
+    char text[1024];
+
+    (void)state;
+    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin, window: 100000}", folder, folder);
+    write_space(text, HARDWARE, TILES, "[latency]", "[]");
+    expect_refused(3, "a window of 100000 tokens");
+    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin, window: 1024, windows: 100000}", folder, folder);
+    write_space(text, HARDWARE, TILES, "[latency]", "[]");
+    expect_refused(3, "the text has");
+    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin}", folder, folder);
+    write_space(text, HARDWARE, TILES, "[latency]", "[]");
+    expect_refused(3, "'window' is missing");
+    free(folder);
+}
+
+static void a_shape_has_no_accuracy(void **state)
+{
+    (void)state;
+    write_space("{name: bert-base-squad}", HARDWARE, "{token_sram: {values: [64 KiB, 128 KiB]}}", "[latency]", "[]");
+    expect_refused(3, "which 'statistics' stand in");
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, make_file, remove_file)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_good_space_is_opened_with_its_slots),
+        CASE(metrics_that_are_not_known_are_refused_with_a_suggestion),
+        CASE(hardware_that_is_not_there_is_refused),
+        CASE(a_checkpoint_that_does_not_fit_is_refused),
+        CASE(a_shape_has_no_accuracy),
+    };
+
+    if (getenv("SOFA_SRCDIR"))
+        setenv("SOFA_DSE_DATA", getenv("SOFA_SRCDIR"), 1); /* the test's own place isn't beside the models */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
