@@ -8,12 +8,13 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "model/simulator.h"
 #include "report/report.h"
 
 struct evaluate_options {
     struct sofa_strings set;
     const char *point, *isa;
-    bool json;
+    bool json, simulate;
 };
 #define OPTION(member) .offset = offsetof(struct evaluate_options, member)
 static const struct sofa_option options[] = {
@@ -21,6 +22,7 @@ static const struct sofa_option options[] = {
      .help = "a parameter of the design (NAME.LAYER=VALUE for one layer)"},
     {.name = "point", .kind = SOFA_OPTION_STRING, OPTION(point), .argument = "FILE[#ID]",
      .help = "a point of a pareto.json (the first, or the one with this id)"},
+    {.name = "simulate", .kind = SOFA_OPTION_FLAG, OPTION(simulate), .help = "also by the cycle-level simulator"},
     {.name = "json", .kind = SOFA_OPTION_FLAG, OPTION(json), .help = "as JSON"},
     {.name = "isa", .kind = SOFA_OPTION_STRING, OPTION(isa), .argument = "NAME", .help = "instruction set of the kernel"},
 };
@@ -110,14 +112,15 @@ out:
 }
 
 static enum sofa_code print(const struct sofa_problem *problem, const struct sofa_design *design,
-                            const struct sofa_evaluation *e, bool json, struct sofa_err *err)
+                            const struct sofa_evaluation *e, const struct sofa_simulated *simulated, bool json,
+                            struct sofa_err *err)
 {
     struct sofa_str text = SOFA_STR_INIT;
     enum sofa_code rc;
 
     if (json)
-        return sofa_json_print(sofa_report_evaluation(problem, design, e), err);
-    sofa_report_evaluation_text(problem, design, e, &text);
+        return sofa_json_print(sofa_report_evaluation(problem, design, e, simulated), err);
+    sofa_report_evaluation_text(problem, design, e, simulated, &text);
     if (!text.failed)
         fputs(text.text, stdout);
     rc = text.failed ? sofa_fail_nomem(err, "the output") : sofa_output_finish(err);
@@ -129,6 +132,7 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
 {
     struct sofa_arena arena = SOFA_ARENA_INIT;
     struct sofa_problem *problem = NULL;
+    struct sofa_simulated simulated;
     struct sofa_evaluation e;
     struct sofa_design design;
     enum sofa_code rc;
@@ -141,7 +145,10 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
         SOFA_TRY(sofa_space_set(o->set.item[i], &design, err));
     SOFA_TRY(sofa_problem_measure_dense(problem, NULL, err));
     SOFA_TRY(sofa_evaluate_design(problem, &design, NULL, NULL, &arena, &e, err));
-    rc = print(problem, &design, &e, o->json, err);
+    if (o->simulate && e.result.feasible)
+        SOFA_TRY(sofa_simulate(&problem->hardware, &design, &problem->workload, &e.selection, &simulated.cycles,
+                               &simulated.dram_bytes, err));
+    rc = print(problem, &design, &e, o->simulate && e.result.feasible ? &simulated : NULL, o->json, err);
 out:
     sofa_problem_free(problem);
     sofa_arena_release(&arena);
@@ -163,7 +170,7 @@ out:
 }
 
 const struct sofa_command sofa_cmd_evaluate = {
-    "evaluate", "evaluate SPACE.yaml [--set NAME=VALUE]... [--point FILE.json[#ID]] [--json]",
+    "evaluate", "evaluate SPACE.yaml [--set NAME=VALUE]... [--point FILE.json[#ID]] [--simulate] [--json]",
     "evaluates one design in full: the space's base, with what --point and --set change", options,
     sizeof options / sizeof *options, 1, 1, run,
 };

@@ -77,9 +77,9 @@ static void add_parameters(cJSON *root, const struct sofa_design *design)
 }
 
 struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const struct sofa_design *design,
-                                     const struct sofa_evaluation *evaluation)
+                                     const struct sofa_evaluation *evaluation, const struct sofa_simulated *simulated)
 {
-    cJSON *root = cJSON_CreateObject(), *violations;
+    cJSON *root = cJSON_CreateObject(), *violations, *simulation;
 
     if (!root)
         return NULL;
@@ -91,6 +91,11 @@ struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const s
     add_breakdowns(root, evaluation);
     add_sources(root, problem, evaluation);
     add_parameters(root, design);
+    if (simulated) {
+        simulation = cJSON_AddObjectToObject(root, "simulated");
+        add_number(simulation, "cycles", simulated->cycles);
+        add_number(simulation, "dram_bytes", simulated->dram_bytes);
+    }
     return root;
 }
 
@@ -140,13 +145,18 @@ static void add_breakdown(enum sofa_breakdown b, const struct sofa_evaluation *e
 }
 
 void sofa_report_evaluation_text(const struct sofa_problem *problem, const struct sofa_design *design,
-                                 const struct sofa_evaluation *evaluation, struct sofa_str *out)
+                                 const struct sofa_evaluation *evaluation, const struct sofa_simulated *simulated,
+                                 struct sofa_str *out)
 {
     add_design(design, out);
     add_metrics(problem, evaluation, out);
     if (evaluation->result.feasible)
         for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++)
             add_breakdown((enum sofa_breakdown)b, evaluation, out);
+    if (simulated)
+        sofa_str_addf(out, "simulated\n  %-24s%.0f (model %+.2f %%)\n  %-24s%.0f (model %+.2f %%)\n", "cycles", simulated->cycles,
+                      100 * (evaluation->result.cycles / simulated->cycles - 1), "dram_bytes", simulated->dram_bytes,
+                      100 * (evaluation->result.dram_bytes / simulated->dram_bytes - 1));
     for (size_t i = 0; i < evaluation->violations; i++)
         sofa_str_addf(out, "violated: %s\n", evaluation->violation[i]);
     sofa_str_add(out, evaluation->feasible ? "feasible\n" : "not feasible\n");

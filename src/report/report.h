@@ -23,12 +23,18 @@ enum sofa_code sofa_report_write(const struct sofa_study *study, const char *fol
 /* The front as a table for a terminal: objectives, then the parameters that vary. */
 void sofa_report_table(const struct sofa_study *study, struct sofa_str *out);
 
-/* One evaluation as cli.md describes `evaluate --json`; NULL when memory is exhausted. */
+/* What the cycle-level simulator says of the same design. */
+struct sofa_simulated {
+    double cycles, dram_bytes;
+};
+/* One evaluation as JSON: objectives, metrics, feasibility, breakdowns, sources, parameters, and what was
+ * `simulated` (or NULL); NULL when memory is exhausted. */
 struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const struct sofa_design *design,
-                                     const struct sofa_evaluation *evaluation);
+                                     const struct sofa_evaluation *evaluation, const struct sofa_simulated *simulated);
 /* The same for people. */
 void sofa_report_evaluation_text(const struct sofa_problem *problem, const struct sofa_design *design,
-                                 const struct sofa_evaluation *evaluation, struct sofa_str *out);
+                                 const struct sofa_evaluation *evaluation, const struct sofa_simulated *simulated,
+                                 struct sofa_str *out);
 
 /* Progress on a stream: one line that is rewritten on a terminal, a line now and then elsewhere. */
 enum sofa_progress_mode { SOFA_PROGRESS_AUTO, SOFA_PROGRESS_PLAIN, SOFA_PROGRESS_NONE };

@@ -84,6 +84,10 @@ is "$(json again.json "abs(sum(d['breakdown']['bytes'].values())-d['metrics']['d
 	and abs(sum(d['breakdown']['energy'].values())-d['metrics']['energy']) <= 1e-9*d['metrics']['energy']
 	and abs(sum(d['breakdown']['area'].values())-d['metrics']['area']) <= 1e-9*d['metrics']['area']" | tr -d '\n')" True \
 	"the parts of bytes, energy and area add up"
+exits 0 "a design is simulated as well" "$SOFA_DSE" evaluate small.yaml --simulate --json
+cp "$tap_dir/out" simulated.json
+is "$(json simulated.json "abs(d['simulated']['cycles']/d['metrics']['cycles']-1) < 0.1 and d['simulated']['dram_bytes'] > 0")" True \
+	"and the model's cycles agree within a tenth"
 exits 0 "every key kept and nothing clipped" "$SOFA_DSE" evaluate small.yaml --set tiles=1 --set topk=1 --set radius=inf --json
 cp "$tap_dir/out" all.json
 is "$(json all.json "abs(d['metrics']['accuracy_loss'] * d['metrics']['bits_per_byte']) < 0.01 and d['metrics']['density'] == 1")" True \
