@@ -9,16 +9,30 @@
 
 #define LOSS_ROWS 64 /* rows of logits held at a time: 64 x 128k tokens are 32 MiB */
 
+/* Adds exp(logits - most) of n <= 8 lanes. */
+static inline void add_exponentials(const float *logits, size_t n, double most, double lane[SOFA_SUM_LANES])
+{
+    double x[SOFA_SUM_LANES] = {0};
+
+    for (size_t j = 0; j < n; j++)
+        x[j] = logits[j] - most;
+    sofa_exp8(x, x);
+    for (size_t j = 0; j < n; j++)
+        lane[j] += x[j];
+}
+
 /* -log softmax(logits)[target] */
 static double row_loss(const float *logits, size_t n, int32_t target)
 {
     double lane[SOFA_SUM_LANES] = {0};
     float most = logits[0];
+    size_t i = 0;
 
-    for (size_t i = 1; i < n; i++)
-        most = logits[i] > most ? logits[i] : most;
-    for (size_t i = 0; i < n; i++)
-        lane[i % SOFA_SUM_LANES] += sofa_exp((double)logits[i] - most);
+    for (size_t j = 1; j < n; j++)
+        most = logits[j] > most ? logits[j] : most;
+    for (; i + SOFA_SUM_LANES <= n; i += SOFA_SUM_LANES)
+        add_exponentials(logits + i, SOFA_SUM_LANES, most, lane);
+    add_exponentials(logits + i, n - i, most, lane);
     return (double)logl(sofa_lanes_sum(lane)) - ((double)logits[target] - most);
 }
 

@@ -59,9 +59,10 @@ void sofa_gemm_pack(const float *w, size_t out, size_t in, float *packed)
 
 static void set_rows(float *c, size_t ldc, size_t m, size_t n, const float *bias)
 {
+    static const float zeros[N];
+
     for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++)
-            c[i * ldc + j] = bias ? bias[j] : 0.0f;
+        memcpy(c + i * ldc, bias ? bias : zeros, n * sizeof *c);
 }
 
 /* c [m][n] += x panel, n <= 32: a last panel that is narrower goes through a full one. */

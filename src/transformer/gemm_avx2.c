@@ -1,6 +1,7 @@
 /* The product on AVX2 and FMA: 6 rows by half a panel in 12 registers. */
 #include <immintrin.h>
 
+#include "transformer/activation_tmpl.h"
 #include "transformer/gemm.h"
 
 #define N SOFA_GEMM_PANEL
@@ -46,4 +47,4 @@ static void panel(size_t m, size_t k, const float *a, size_t lda, const float *b
     }
 }
 
-const struct sofa_gemm sofa_gemm_avx2 = {"avx2", panel};
+const struct sofa_gemm sofa_gemm_avx2 = {"avx2", panel, run_silu, run_gelu_tanh};

@@ -1,6 +1,7 @@
 /* The product on AVX-512: 12 rows by 32 outputs in 24 registers. */
 #include <immintrin.h>
 
+#include "transformer/activation_tmpl.h"
 #include "transformer/gemm.h"
 
 #define N SOFA_GEMM_PANEL
@@ -48,4 +49,4 @@ static void panel(size_t m, size_t k, const float *a, size_t lda, const float *b
         block1(k, a + i * lda, lda, b, c + i * ldc, ldc);
 }
 
-const struct sofa_gemm sofa_gemm_avx512 = {"avx512", panel};
+const struct sofa_gemm sofa_gemm_avx512 = {"avx512", panel, run_silu, run_gelu_tanh};

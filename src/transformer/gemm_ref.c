@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "transformer/activation_tmpl.h"
 #include "transformer/gemm.h"
 #include "transformer/gemm_ref.h"
 
@@ -47,4 +48,4 @@ static void panel(size_t m, size_t k, const float *a, size_t lda, const float *b
     }
 }
 
-const struct sofa_gemm sofa_gemm_portable = {"portable", panel};
+const struct sofa_gemm sofa_gemm_portable = {"portable", panel, run_silu, run_gelu_tanh};

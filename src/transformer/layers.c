@@ -51,22 +51,11 @@ void sofa_linear_run(const struct sofa_gemm *gemm, const struct sofa_linear *lin
     sofa_gemm_run(gemm, s, linear->out, linear->in, x, linear->packed, linear->bias, y);
 }
 
-static double silu(double x)
-{
-    return x / (1 + sofa_exp(-x));
-}
-
 /* By the complementary error function in long double, which is the same code on every x86 (libm
  * picks others by the machine for some functions in double). */
 static double gelu(double x)
 {
     return 0.5 * x * (double)erfcl(-(long double)x * 0.70710678118654752440L);
-}
-
-/* 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3), is x / (1 + exp(-2u)). */
-static double gelu_tanh(double x)
-{
-    return x / (1 + sofa_exp(-2 * 0.79788456080286535588 * (x + 0.044715 * x * x * x)));
 }
 
 static double relu(double x)
@@ -78,17 +67,18 @@ static double relu(double x)
     for (size_t i = 0; i < n; i++)                                                                \
         out[i] = (float)(times ? function(x[i]) * times[i] : function(x[i]));
 
-void sofa_activation_run(int activation, const float *x, const float *times, size_t n, float *out)
+void sofa_activation_run(const struct sofa_gemm *gemm, int activation, const float *x, const float *times, size_t n,
+                         float *out)
 {
     switch (activation) {
     case SOFA_ACTIVATION_SILU:
-        APPLY(silu)
+        gemm->silu(x, times, n, out);
+        break;
+    case SOFA_ACTIVATION_GELU_TANH:
+        gemm->gelu_tanh(x, times, n, out);
         break;
     case SOFA_ACTIVATION_GELU:
         APPLY(gelu)
-        break;
-    case SOFA_ACTIVATION_GELU_TANH:
-        APPLY(gelu_tanh)
         break;
     default:
         APPLY(relu)

@@ -73,6 +73,7 @@ void sofa_norm_run(const struct sofa_norm *norm, double eps, const float *x, siz
 void sofa_linear_run(const struct sofa_gemm *gemm, const struct sofa_linear *linear, const float *x, size_t s,
                      float *y);
 /* x [n] -> activation(x) times `times` [n] where it isn't NULL. */
-void sofa_activation_run(int activation, const float *x, const float *times, size_t n, float *out);
+void sofa_activation_run(const struct sofa_gemm *gemm, int activation, const float *x, const float *times, size_t n,
+                         float *out);
 
 #endif

@@ -208,7 +208,7 @@ static void feed_forward(struct sofa_pass *p, const struct sofa_block *block, fl
     } else {
         sofa_linear_run(p->gemm, &block->up, y, p->s, inner);
     }
-    sofa_activation_run(p->lm->config.activation, inner, times, n, inner);
+    sofa_activation_run(p->gemm, p->lm->config.activation, inner, times, n, inner);
     sofa_linear_run(p->gemm, &block->down, inner, p->s, y);
 }
 
