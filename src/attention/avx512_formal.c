@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define QUERIES 64
-#define SEGMENT_FLOATS 6144 /* of K or V: 24 KiB */
+#define SEGMENT_FLOATS 8192 /* of K or V: 32 KiB */
 
 /* One dot product in 16 partial sums; m vectors a row. */
 INLINE __m512 partial(const __m512 *q, const float *k, size_t m)
@@ -88,35 +88,93 @@ INLINE void score_segment(const struct sofa_formal *f, const struct sofa_rows *r
     *position = t;
 }
 
-INLINE void weigh_segment(const struct sofa_formal *f, const struct sofa_rows *rows, size_t i, size_t end,
-                          size_t *position, float *sum, size_t m)
+/* How many of keys [n], which ascend, lie below `end`. */
+INLINE size_t below(const uint32_t *keys, size_t n, size_t end)
 {
-    const uint32_t *keys = rows->keys + rows->start[i];
-    const float *weight = rows->weight + sofa_lane_start(rows, i);
-    size_t n = rows->start[i + 1] - rows->start[i], t = *position;
-    __m512 acc[8];
+    __m512i limit = _mm512_set1_epi32((int32_t)end);
+    size_t t = 0;
 
-    UNROLL
-    for (size_t c = 0; c < m; c++)
-        acc[c] = _mm512_load_ps(sum + 16 * c);
-    for (; t < n && keys[t] < end; t++) {
-        const float *v = f->v + keys[t] * f->dp;
+    for (; t + 16 <= n; t += 16) {
+        __mmask16 k = _mm512_cmplt_epu32_mask(_mm512_loadu_si512(keys + t), limit);
+
+        if (k != 0xffff)
+            return t + (size_t)__builtin_popcount(k);
+    }
+    while (t < n && keys[t] < end)
+        t++;
+    return t;
+}
+
+/* One query's weighted rows of V, keys [n], on top of acc. */
+INLINE void weigh(const float *v, const uint32_t *keys, const float *weight, size_t n, __m512 *acc, size_t m)
+{
+    for (size_t t = 0; t < n; t++) {
+        const float *row = v + keys[t] * (16 * m);
         __m512 w = _mm512_set1_ps(weight[t]);
 
         UNROLL
         for (size_t c = 0; c < m; c++)
-            acc[c] = _mm512_fmadd_ps(w, _mm512_load_ps(v + 16 * c), acc[c]);
+            acc[c] = _mm512_fmadd_ps(w, _mm512_load_ps(row + 16 * c), acc[c]);
     }
+}
+
+struct weighing {
+    const uint32_t *keys;
+    const float *weight;
+    size_t left, n; /* keys left, of them in this segment */
+    float *sum;
+};
+
+/* Two queries in step, so that their chains of sums overlap. */
+INLINE void weigh_two(const float *v, struct weighing *x, size_t m)
+{
+    size_t both = x[0].n < x[1].n ? x[0].n : x[1].n;
+    __m512 a[8], b[8];
+
     UNROLL
-    for (size_t c = 0; c < m; c++)
-        _mm512_store_ps(sum + 16 * c, acc[c]);
-    *position = t;
+    for (size_t c = 0; c < m; c++) {
+        a[c] = _mm512_load_ps(x[0].sum + 16 * c);
+        b[c] = _mm512_load_ps(x[1].sum + 16 * c);
+    }
+    for (size_t t = 0; t < both; t++) {
+        const float *rowa = v + x[0].keys[t] * (16 * m), *rowb = v + x[1].keys[t] * (16 * m);
+        __m512 wa = _mm512_set1_ps(x[0].weight[t]), wb = _mm512_set1_ps(x[1].weight[t]);
+
+        UNROLL
+        for (size_t c = 0; c < m; c++) {
+            a[c] = _mm512_fmadd_ps(wa, _mm512_load_ps(rowa + 16 * c), a[c]);
+            b[c] = _mm512_fmadd_ps(wb, _mm512_load_ps(rowb + 16 * c), b[c]);
+        }
+    }
+    weigh(v, x[0].keys + both, x[0].weight + both, x[0].n - both, a, m);
+    weigh(v, x[1].keys + both, x[1].weight + both, x[1].n - both, b, m);
+    UNROLL
+    for (size_t c = 0; c < m; c++) {
+        _mm512_store_ps(x[0].sum + 16 * c, a[c]);
+        _mm512_store_ps(x[1].sum + 16 * c, b[c]);
+    }
+}
+
+/* The part of rows [from, to) in keys below `end`; what was done before is not looked at again. */
+INLINE void weigh_segment(const struct sofa_formal *f, struct weighing *x, size_t n, size_t end, size_t m)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i].n = below(x[i].keys, x[i].left, end);
+    for (size_t i = 0; i < n; i += 2)
+        weigh_two(f->v, x + i, m);
+    for (size_t i = 0; i < n; i++) {
+        x[i].keys += x[i].n;
+        x[i].weight += x[i].n;
+        x[i].left -= x[i].n;
+    }
 }
 
 INLINE void some_rows(const struct sofa_formal *f, const struct sofa_rows *rows, size_t from, size_t to, float *sums,
                       float *out, size_t m)
 {
-    size_t position[QUERIES] = {0}, segment = SEGMENT_FLOATS / f->dp;
+    size_t position[QUERIES] = {0}, segment = SEGMENT_FLOATS / f->dp, n = to - from;
+    _Alignas(64) float nobody[128];
+    struct weighing x[QUERIES + 1];
     double scale[QUERIES];
 
     for (size_t end = segment; end < f->s + segment; end += segment)
@@ -129,11 +187,16 @@ INLINE void some_rows(const struct sofa_formal *f, const struct sofa_rows *rows,
                                                                         rows->start[i + 1] - rows->start[i],
                                                                         f->logit_scale);
     }
-    memset(sums, 0, (to - from) * f->dp * sizeof *sums);
-    memset(position, 0, sizeof position);
+    memset(nobody, 0, sizeof nobody);
+    memset(sums, 0, n * f->dp * sizeof *sums);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (struct weighing){.keys = rows->keys + rows->start[from + i],
+                                 .weight = rows->weight + sofa_lane_start(rows, from + i),
+                                 .left = rows->start[from + i + 1] - rows->start[from + i],
+                                 .sum = sums + i * f->dp};
+    x[n] = (struct weighing){.sum = nobody}; /* beside an odd last one */
     for (size_t end = segment; end < f->s + segment; end += segment)
-        for (size_t i = from; i < to; i++)
-            weigh_segment(f, rows, i, end, &position[i - from], sums + (i - from) * f->dp, m);
+        weigh_segment(f, x, n, end, m);
     for (size_t i = from; i < to; i++)
         for (size_t c = 0; c < f->d; c++)
             out[i * f->d + c] = (float)(sums[(i - from) * f->dp + c] * scale[i - from]);

@@ -74,10 +74,10 @@ struct sofa_attention_kernel {
      * element summed in the order of d, product and sum rounded apart. */
     void (*scores)(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out);
 
-    /* out [d] = p [n] v [n][stride], in the order of n, product and sum rounded apart. */
-    void (*weigh)(const double *p, const double *v, size_t n, size_t d, size_t stride, double *out);
+    /* out [rows][d] = p [rows][stride] v [n][d], in the order of n, product and sum rounded apart. */
+    void (*weigh)(const double *p, const double *v, size_t rows, size_t n, size_t d, size_t stride, double *out);
 
-    /* x[i] = exp((x[i] - most) scale), 0 far below; the sum in the order of i. */
+    /* x[i] = exp((x[i] - most) scale), 0 far below; the sum in eight lanes, in a fixed order. */
     double (*exp_sum)(double *x, size_t n, double most, double scale);
 
     double (*max)(const double *x, size_t n);

@@ -10,6 +10,8 @@
 #include "attention/kernel.h"
 #include "attention/rass_tmpl.h"
 
+typedef double doubles __attribute__((vector_size(64)));
+
 SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc,
                                      void *scratch)
 {
@@ -28,55 +30,100 @@ SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t 
     }
 }
 
-/* R rows of one panel. */
-#define SCORE_PANEL(R)                                                                              \
+/* R rows by two vectors of columns; the vectors are as many registers as the machine needs. */
+#define SCORE_TILE(R)                                                                               \
     do {                                                                                            \
-        double acc[R][SOFA_PANEL] = {{0}};                                                          \
+        doubles acc[R][2] = {{{0}}};                                                                \
         for (size_t c = 0; c < d; c++) {                                                            \
-            const double *restrict bc = b + c * stride + j0;                                        \
+            doubles b0, b1;                                                                         \
+            memcpy(&b0, b + c * stride + j, sizeof b0);                                             \
+            memcpy(&b1, b + c * stride + j + 8, sizeof b1);                                         \
+            PLANES_UNROLL                                                                           \
             for (size_t r = 0; r < (R); r++) {                                                      \
-                double f = a[(i + r) * d + c];                                                      \
-                for (size_t j = 0; j < SOFA_PANEL; j++)                                             \
-                    acc[r][j] += f * bc[j];                                                         \
+                doubles f = a[(i + r) * d + c] - (doubles){0};                                      \
+                acc[r][0] += f * b0;                                                                \
+                acc[r][1] += f * b1;                                                                \
             }                                                                                       \
         }                                                                                           \
+        PLANES_UNROLL                                                                               \
         for (size_t r = 0; r < (R); r++)                                                            \
-            memcpy(out + (i + r) * stride + j0, acc[r], sizeof acc[r]);                             \
+            memcpy(out + (i + r) * stride + j, acc[r], sizeof acc[r]);                              \
     } while (0)
 
-SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n, double *out)
+SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n,
+                                    double *out)
 {
-    for (size_t j0 = 0; j0 < n; j0 += SOFA_PANEL) {
+    for (size_t j = 0; j < n; j += 16) {
         size_t i = 0;
 
         for (; i + 4 <= rows; i += 4)
-            SCORE_PANEL(4);
+            SCORE_TILE(4);
         for (; i < rows; i++)
-            SCORE_PANEL(1);
+            SCORE_TILE(1);
     }
 }
 
-SOFA_UNUSED static void tmpl_weigh(const double *p, const double *v, size_t n, size_t d, size_t stride, double *restrict out)
+/* R rows by eight columns. */
+#define WEIGH_TILE(R)                                                                               \
+    do {                                                                                            \
+        doubles acc[R] = {{0}};                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                            \
+            doubles x;                                                                              \
+            memcpy(&x, v + i * d + j, sizeof x);                                                    \
+            PLANES_UNROLL                                                                           \
+            for (size_t q = 0; q < (R); q++)                                                        \
+                acc[q] += p[(r + q) * stride + i] * x;                                              \
+        }                                                                                           \
+        PLANES_UNROLL                                                                               \
+        for (size_t q = 0; q < (R); q++)                                                            \
+            memcpy(out + (r + q) * d + j, &acc[q], sizeof acc[q]);                                  \
+    } while (0)
+
+SOFA_UNUSED static void tmpl_weigh(const double *p, const double *v, size_t rows, size_t n, size_t d, size_t stride,
+                                   double *out)
 {
-    memset(out, 0, d * sizeof *out);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < d; j++)
-            out[j] += p[i] * v[i * stride + j];
+    size_t j = 0;
+
+    for (; j + 8 <= d; j += 8) {
+        size_t r = 0;
+
+        for (; r + 4 <= rows; r += 4)
+            WEIGH_TILE(4);
+        for (; r < rows; r++)
+            WEIGH_TILE(1);
+    }
+    for (; j < d; j++)
+        for (size_t r = 0; r < rows; r++) {
+            double sum = 0;
+
+            for (size_t i = 0; i < n; i++)
+                sum += p[r * stride + i] * v[i * d + j];
+            out[r * d + j] = sum;
+        }
 }
 
 /* e^x for x <= 0, 0 below -700: x = n ln 2 + r, Taylor to r^13 (remainder below 5e-18 for |r| <= ln 2 / 2). */
 static inline double exp64(double x)
 {
-    static const double c[] = {1. / 6227020800, 1. / 479001600, 1. / 39916800, 1. / 3628800, 1. / 362880,
-                               1. / 40320, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 0.5, 1, 1};
-    double t = (x < -700 ? -700 : x) * 0x1.71547652b82fep0 + 0x1.8p52;
-    double n = t - 0x1.8p52, r, y = c[0];
+    double z = x < -700 ? -700 : x, t = z * 0x1.71547652b82fep0 + 0x1.8p52;
+    double n = t - 0x1.8p52, r, y;
     uint64_t bits;
 
-    r = (x < -700 ? -700 : x) - n * 0x1.62e42feep-1;
+    r = z - n * 0x1.62e42feep-1;
     r = r - n * 0x1.a39ef35793c76p-33;
-    for (size_t k = 1; k < sizeof c / sizeof *c; k++)
-        y = y * r + c[k];
+    y = 1. / 6227020800 * r + 1. / 479001600;
+    y = y * r + 1. / 39916800;
+    y = y * r + 1. / 3628800;
+    y = y * r + 1. / 362880;
+    y = y * r + 1. / 40320;
+    y = y * r + 1. / 5040;
+    y = y * r + 1. / 720;
+    y = y * r + 1. / 120;
+    y = y * r + 1. / 24;
+    y = y * r + 1. / 6;
+    y = y * r + 0.5;
+    y = y * r + 1;
+    y = y * r + 1;
     memcpy(&bits, &t, sizeof bits);
     bits = (bits + 1023) << 52;
     memcpy(&t, &bits, sizeof t);
@@ -85,12 +132,18 @@ static inline double exp64(double x)
 
 SOFA_UNUSED static double tmpl_exp_sum(double *x, size_t n, double most, double scale)
 {
-    double sum = 0;
+    double acc[8] = {0}, sum = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++)
-        x[i] = exp64((x[i] - most) * scale);
-    for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++)
+        x[j] = exp64((x[j] - most) * scale);
+    for (; i + 8 <= n; i += 8)
+        for (size_t l = 0; l < 8; l++)
+            acc[l] += x[i + l];
+    for (; i < n; i++)
         sum += x[i];
+    for (size_t l = 0; l < 8; l++)
+        sum += acc[l];
     return sum;
 }
 

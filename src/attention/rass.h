@@ -39,7 +39,7 @@ struct sofa_rass {
 
 struct sofa_attention_kernel;
 
-/* In each phase every query takes its next g keys in ascending order; a phase loads their union. */
+/* Keys of a block lie below s.  In each phase every query takes its next g keys in ascending order; a phase loads their union. */
 size_t sofa_naive_loads(const struct sofa_block *block, size_t s, size_t g, uint32_t *stamp /* [s], scratch */);
 
 /* RASS: per phase, while a query has budget left (min(g, keys left)), issues the key, not yet issued in

@@ -310,7 +310,8 @@ enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
 {
     enum sofa_code rc = SOFA_OK;
     struct sofa_arena_mark mark = sofa_arena_mark(arena);
-    struct head h = {.kernel = kernel, .s = khat->s, .d = khat->d, .stride = sofa_padded(khat->s, SOFA_PANEL)};
+    /* the lanes more keep columns of a row apart in the cache's sets */
+    struct head h = {.kernel = kernel, .s = khat->s, .d = khat->d, .stride = sofa_padded(khat->s, SOFA_PANEL) + SOFA_LANES};
     struct sofa_tally tally = {.kernel = kernel, .params = params, .tiling = &h.tiling, .formal = &h.formal,
                                .s = h.s, .d = h.d, .stride = h.stride};
     bool measured = stats && level != SOFA_STATS_NONE, diagnosed = trace || (measured && level == SOFA_STATS_ALL);

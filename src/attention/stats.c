@@ -20,11 +20,12 @@ static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const flo
     double *qd = sofa_arena_alloc(arena, s * d, sizeof *qd), *vd = sofa_arena_alloc(arena, s * d, sizeof *vd);
     double *kt = sofa_arena_zalloc(arena, d * t->stride, sizeof *kt);
 
-    t->exact = sofa_arena_alloc(arena, t->stride, sizeof *t->exact);
-    t->row = sofa_arena_alloc(arena, d, sizeof *t->row);
+    t->exact = sofa_arena_alloc(arena, SOFA_TALLY_GROUP * t->stride, sizeof *t->exact);
+    t->weight = sofa_arena_alloc(arena, SOFA_TALLY_GROUP * t->stride, sizeof *t->weight);
+    t->dense = sofa_arena_alloc(arena, SOFA_TALLY_GROUP * d, sizeof *t->dense);
     t->top = sofa_arena_alloc(arena, s + 1, sizeof *t->top);
     t->chosen = sofa_arena_zalloc(arena, s, 1);
-    if (!qd || !vd || !kt || !t->exact || !t->row || !t->top || !t->chosen)
+    if (!qd || !vd || !kt || !t->exact || !t->weight || !t->dense || !t->top || !t->chosen)
         return sofa_fail_nomem(err, "statistics");
     for (size_t i = 0; i < s; i++)
         for (size_t c = 0; c < d; c++) {
@@ -124,26 +125,46 @@ static size_t common_with_top(struct sofa_tally *t, const double *x, size_t visi
     return common;
 }
 
+/* Dense attention in double of the rows from `row` on. */
+static void dense_group(struct sofa_tally *t, size_t row)
+{
+    size_t n = t->s - row < SOFA_TALLY_GROUP ? t->s - row : SOFA_TALLY_GROUP;
+    size_t columns = sofa_visible(t->tiling, row + n - 1);
+
+    t->kernel->scores(t->q + row * t->d, t->kt, n, t->d, t->stride, columns, t->exact);
+    for (size_t r = 0; r < n; r++) {
+        double *weight = t->weight + r * t->stride;
+        size_t visible = sofa_visible(t->tiling, row + r);
+
+        memcpy(weight, t->exact + r * t->stride, visible * sizeof *weight);
+        t->sum[r] = t->kernel->exp_sum(weight, visible, t->kernel->max(weight, visible), 1 / sqrt((double)t->d));
+        memset(weight + visible, 0, (columns - visible) * sizeof *weight);
+    }
+    t->kernel->weigh(t->weight, t->v, n, columns, t->d, t->stride, t->dense);
+    t->group = row;
+    t->grouped = n;
+}
+
 static void tally_exact(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const double *predicted,
                         const float *out)
 {
-    size_t visible = sofa_visible(t->tiling, row), d = t->d;
-    double sum, on_selected = 0;
+    size_t visible = sofa_visible(t->tiling, row), d = t->d, r;
+    double on_selected = 0;
 
+    if (row < t->group || row >= t->group + t->grouped)
+        dense_group(t, row);
+    r = row - t->group;
     for (size_t i = 0; i < n; i++)
         t->chosen[keys[i]] = 1;
     t->overlap_sort += (double)common_with_top(t, predicted, visible, true, n);
-    t->kernel->scores(t->q + row * d, t->kt, 1, d, t->stride, visible, t->exact);
-    t->overlap += (double)common_with_top(t, t->exact, visible, false, n);
-    sum = t->kernel->exp_sum(t->exact, visible, t->kernel->max(t->exact, visible), 1 / sqrt((double)d));
+    t->overlap += (double)common_with_top(t, t->exact + r * t->stride, visible, false, n);
     for (size_t i = 0; i < n; i++) {
-        on_selected += t->exact[keys[i]];
+        on_selected += t->weight[r * t->stride + keys[i]];
         t->chosen[keys[i]] = 0;
     }
-    t->mass += on_selected / sum;
-    t->kernel->weigh(t->exact, t->v, visible, d, d, t->row);
+    t->mass += on_selected / t->sum[r];
     for (size_t c = 0; c < d; c++) {
-        double dense = t->row[c] / sum, e = out[c] - dense;
+        double dense = t->dense[r * d + c] / t->sum[r], e = out[c] - dense;
 
         t->difference += e * e;
         t->norm += dense * dense;
@@ -170,7 +191,7 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
                                 struct sofa_arena *arena, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
-    size_t in_union = 0, loads;
+    size_t in_union = 0, visible = sofa_visible(t->tiling, row + block->rows - 1), loads;
 
     memset(t->in_block, 0, t->s);
     for (size_t i = 0; i < block->start[block->rows]; i++)
@@ -181,9 +202,9 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
     }
     t->blocks++;
     t->union_keys += in_union;
-    t->union_share += (double)in_union / (double)sofa_visible(t->tiling, row + block->rows - 1);
-    t->naive += sofa_naive_loads(block, t->s, t->params->keys_per_phase, t->stamp);
-    SOFA_TRY(sofa_rass_loads(t->kernel, block, t->s, t->params->keys_per_phase, NULL, &loads, arena, err));
+    t->union_share += (double)in_union / (double)visible;
+    t->naive += sofa_naive_loads(block, visible, t->params->keys_per_phase, t->stamp);
+    SOFA_TRY(sofa_rass_loads(t->kernel, block, visible, t->params->keys_per_phase, NULL, &loads, arena, err));
     t->rass += loads;
 out:
     return rc;

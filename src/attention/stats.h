@@ -8,6 +8,7 @@
 #include "attention/rass.h"
 #include "attention/select.h"
 
+#define SOFA_TALLY_GROUP 4 /* rows of dense attention computed together */
 #define SOFA_LAST_ROWS 16 /* rows whose loads are reported on their own, at most */
 
 struct sofa_tally {
@@ -26,7 +27,9 @@ struct sofa_tally {
     uint32_t *last_keys;
     /* ALL; NULL without */
     const double *q, *kt, *v; /* [s][d], [d][stride], [s][d]: not quantised */
-    double *exact, *row;      /* [4][stride], [d] */
+    double *exact, *weight, *dense; /* of SOFA_TALLY_GROUP rows: q.k and its exp, [stride], output [d] */
+    double sum[SOFA_TALLY_GROUP];   /* of the weights */
+    size_t group, grouped;          /* the rows these are of: first, number */
     uint32_t *top;            /* [s + 1] */
     uint8_t *chosen;          /* [s] */
     double mass, overlap, overlap_sort, difference, norm;
