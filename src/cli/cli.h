@@ -67,7 +67,7 @@ struct cJSON;
 enum sofa_code sofa_json_print(struct cJSON *json, struct sofa_err *err);
 
 /* The commands, one a file. */
-extern const struct sofa_command sofa_cmd_attention;
+extern const struct sofa_command sofa_cmd_attention, sofa_cmd_validate, sofa_cmd_compare;
 extern const struct sofa_command sofa_cmd_check;
 extern const struct sofa_command sofa_cmd_evaluate;
 extern const struct sofa_command sofa_cmd_explore;

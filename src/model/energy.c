@@ -12,10 +12,13 @@ static double unit_energy(const struct sofa_hardware *hw, enum sofa_component c,
     return unit->energy_j * sofa_width_factor(unit, bits);
 }
 
-static struct sofa_widest widest(const struct sofa_design *design)
+/* Without layers: what the hardware is by default. */
+static struct sofa_widest widest(const struct sofa_hardware *hw, const struct sofa_design *design)
 {
     struct sofa_widest w = {1, 1};
 
+    if (design->layers < 1)
+        return (struct sofa_widest){hw->settings.khat_bits, hw->settings.formal_bits};
     for (int i = 0; i < design->layers; i++) {
         w.khat = design->layer[i].khat_bits > w.khat ? design->layer[i].khat_bits : w.khat;
         w.formal = design->layer[i].formal_bits > w.formal ? design->layer[i].formal_bits : w.formal;
@@ -25,7 +28,7 @@ static struct sofa_widest widest(const struct sofa_design *design)
 
 void sofa_costs_init(struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design)
 {
-    costs->widest = widest(design);
+    costs->widest = widest(hw, design);
     costs->token = sofa_sram_cost(&hw->sram, design->token_sram_bytes);
     costs->weight = sofa_sram_cost(&hw->sram, design->weight_sram_bytes);
     costs->temp = sofa_sram_cost(&hw->sram, design->temp_sram_bytes);

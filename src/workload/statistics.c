@@ -53,7 +53,7 @@ void sofa_statistics_release(struct sofa_statistics *statistics)
 }
 
 struct statistics_entry {
-    const char *kind, *source;
+    const char *kind, *source, *description;
     double version;
     const struct sofa_node *rows;
 };
@@ -63,6 +63,7 @@ static const struct sofa_field file_fields[] = {
     E("version", NUMBER, version, 1, 1, true),
     E("kind", STRING, kind, 0, 0, true),
     E("source", STRING, source, 0, 0, true),
+    E("description", STRING, description, 0, 0, false),
     E("layers", NODE, rows, 0, 0, true),
 };
 #undef E

@@ -1,0 +1,29 @@
+/*
+ * The model held against what is published, row by row.
+ */
+#ifndef SOFA_MODEL_VALIDATE_H
+#define SOFA_MODEL_VALIDATE_H
+
+#include "arch/published.h"
+#include "model/model.h"
+
+#define SOFA_VALIDATE_LEVELS 3 /* losses of 0, 1 and 2 %: 18.7, 12.3 and 7.4 % of the keys */
+
+/* What the rows are computed from; all owned by the caller. */
+struct sofa_validation {
+    const struct sofa_hardware *hw;
+    const struct sofa_published *published;
+    const struct sofa_workload *benchmark;  /* [published->n_benchmarks] */
+    const struct sofa_workload *llama;      /* Llama-7B */
+    struct sofa_selection selection[SOFA_VALIDATE_LEVELS];
+    double rass_naive, rass_loads;          /* vectors of the published scheduling example */
+};
+
+/* Share of the keys that is kept at each level, in thousandths. */
+extern const int sofa_validate_permille[SOFA_VALIDATE_LEVELS];
+
+/* Our figure for a row, in the row's unit; NAN where the row says why it can't be reached, or for a name
+ * that isn't known (*known false). */
+double sofa_validate_row(const struct sofa_validation *validation, const struct sofa_published_row *row, bool *known);
+
+#endif
