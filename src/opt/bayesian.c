@@ -34,7 +34,7 @@ static void set_objectives(struct sofa_optimizer *o, struct bayesian *b)
             b->exact[b->q++] = j;
 }
 
-static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *err)
+static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err *err)
 {
     const struct sofa_opt_problem *p = &o->problem;
     size_t fifth = p->budget ? p->budget / 5 : p->dims;
@@ -46,6 +46,7 @@ static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *e
     o->own = b = calloc(1, sizeof *b);
     if (!b)
         return sofa_fail_nomem(err, "an optimizer");
+    b->plain = plain;
     set_objectives(o, b);
     b->start = p->dims < fifth ? p->dims : fifth;
     b->start = b->start < 3 ? 3 : b->start;
@@ -55,14 +56,27 @@ static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *e
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (has_gp(b)) {
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
-        SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
-        if (!sofa_gp_additive(b->gp[1])) {
+        if (!plain)
+            SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
+        if (b->gp[1] && !sofa_gp_additive(b->gp[1])) {
             sofa_gp_free(b->gp[1]);
             b->gp[1] = NULL;
         }
     }
 out:
     return rc;
+}
+
+static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *err)
+{
+    return init(o, false, err);
+}
+
+static enum sofa_code paper_init(struct sofa_optimizer *o, struct sofa_err *err)
+{
+    if (o->problem.objectives != 1 || o->problem.uncertain == -1)
+        return sofa_fail(err, SOFA_E_USAGE, "the paper's search minimises one objective, the weighted loss");
+    return init(o, true, err);
 }
 
 static void bayesian_free(struct sofa_optimizer *o)
@@ -364,6 +378,14 @@ out:
 const struct sofa_opt_method sofa_opt_bayesian = {
     .public = {"bayesian", "a Gaussian process on the loss, exact objectives inside the expected hypervolume gain"},
     .init = bayesian_init,
+    .ask = bayesian_ask,
+    .free = bayesian_free,
+};
+
+/* The published search: a Gaussian process on one weighted objective and its expected improvement. */
+const struct sofa_opt_method sofa_opt_paper = {
+    .public = {"paper", "a Gaussian process on one weighted objective, and its expected improvement"},
+    .init = paper_init,
     .ask = bayesian_ask,
     .free = bayesian_free,
 };

@@ -14,6 +14,7 @@ struct bayesian {
     struct sofa_halton *halton;
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
     int chosen;
+    bool plain; /* the objective as it is, one kernel */
     bool fitted;
     size_t fitted_n, chosen_n, changes;
     size_t start; /* points of the low-discrepancy start */

@@ -73,7 +73,7 @@ static void set_shift(struct sofa_optimizer *o)
     if (!isfinite(scale))
         scale = o->problem.uncertain_is_objective ? o->problem.reference[b->u] : (double)NAN;
     b->shift = NAN;
-    if (!(isfinite(scale) && scale > 0))
+    if (b->plain || !(isfinite(scale) && scale > 0))
         return;
     for (size_t i = 0; i < o->seen.count; i++)
         if (teaches(o, i) && o->trials[i].y[b->u] < least)

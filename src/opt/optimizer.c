@@ -7,7 +7,8 @@
 #include "base/rng.h"
 #include "opt/algorithm.h"
 
-static const struct sofa_opt_method *const methods[] = {&sofa_opt_bayesian, &sofa_opt_halton, &sofa_opt_random};
+static const struct sofa_opt_method *const methods[] = {&sofa_opt_bayesian, &sofa_opt_paper,  &sofa_opt_nsga2,
+                                                      &sofa_opt_random,   &sofa_opt_halton, &sofa_opt_exhaustive};
 #define METHODS (sizeof methods / sizeof *methods)
 
 #define RNG_STREAM 0x6f7074 /* "opt": apart from the other users of the seed */

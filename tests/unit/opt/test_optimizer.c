@@ -3,6 +3,7 @@
 #include <gsl/gsl_errno.h>
 #include <math.h>
 
+#include "opt/pareto.h"
 #include "tests/unit/test.h"
 
 /* A small space with known answers: x in {0..4}^3, odd sums are refused by the cheap constraint. */
@@ -62,7 +63,7 @@ static void tell_cube(struct sofa_optimizer *o, const int *x)
 }
 
 /* Names of the algorithms that take a problem with one uncertain and one cheap objective. */
-static const char *const searchers[] = {"random", "halton", "bayesian"};
+static const char *const searchers[] = {"random", "halton", "bayesian", "nsga2"};
 #define SEARCHERS (sizeof searchers / sizeof *searchers)
 
 static void every_feasible_point_is_proposed_once_and_then_the_space_is_exhausted(void **state)
@@ -169,6 +170,95 @@ static void what_it_cannot_take_is_refused_with_a_reason(void **state)
     sofa_optimizer_free(o);
 }
 
+static void two_exact(void *ctx, const int *x, struct sofa_opt_cheap *out)
+{
+    (void)ctx;
+    out->y[0] = loss_of(x);
+    out->y[1] = x[0] + x[1] + 0.5 * x[2];
+    out->feasible = (x[0] + x[1] + x[2]) % 2 == 0;
+}
+
+static void exhaustive_search_proposes_the_exact_front_or_every_point(void **state)
+{
+    struct sofa_opt_problem problem = cube_problem(7);
+    struct sofa_optimizer *o = new_optimizer("exhaustive", &problem);
+    double y[125 * 2], other[2];
+    bool front[125], found;
+    size_t n = 0, expected = 0, proposed = 0;
+    int x[3];
+
+    (void)state;
+    while (sofa_optimizer_ask(o, x, NULL) == SOFA_OK) {
+        y[2 * n] = loss_of(x);
+        y[2 * n + 1] = x[0] + x[1] + 0.5 * x[2];
+        n++;
+    }
+    sofa_optimizer_free(o);
+    assert_int_equal(n, 63);
+    assert_int_equal(sofa_pareto_front(y, n, 2, front, NULL), SOFA_OK);
+    for (size_t i = 0; i < n; i++)
+        expected += front[i];
+    problem.uncertain = -1;
+    problem.cheap = two_exact;
+    o = new_optimizer("exhaustive", &problem);
+    while (sofa_optimizer_ask(o, x, NULL) == SOFA_OK) {
+        proposed++;
+        other[0] = loss_of(x);
+        other[1] = x[0] + x[1] + 0.5 * x[2];
+        found = false;
+        for (size_t i = 0; i < n; i++)
+            found |= front[i] && memcmp(y + 2 * i, other, sizeof other) == 0;
+        assert_true(found);
+    }
+    assert_int_equal(proposed, expected);
+    assert_true(expected > 5);
+    sofa_optimizer_free(o);
+}
+
+/* 8^8 points: more than ten million. */
+static void exhaustive_search_refuses_what_it_cannot_finish(void **state)
+{
+    struct sofa_opt_dim dims[8];
+    struct sofa_opt_problem problem = cube_problem(8);
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_optimizer *o;
+
+    (void)state;
+    for (size_t j = 0; j < 8; j++)
+        dims[j] = (struct sofa_opt_dim){.levels = 8, .layer = -1, .corner = -1};
+    problem.dim = dims;
+    problem.dims = 8;
+    assert_int_equal(sofa_optimizer_new("exhaustive", &problem, &o, &err), SOFA_E_USAGE);
+    assert_non_null(strstr(err.text, "points"));
+}
+
+static void the_paper_s_search_takes_one_objective_and_finds_its_minimum(void **state)
+{
+    struct sofa_opt_problem problem = cube_problem(9);
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_optimizer *o;
+    double best = INFINITY, y;
+    int x[3];
+
+    (void)state;
+    assert_int_equal(sofa_optimizer_new("paper", &problem, &o, &err), SOFA_E_USAGE);
+    problem.objectives = 1;
+    problem.limit = INFINITY;
+    o = new_optimizer("paper", &problem);
+    for (int t = 0; t < 25; t++) {
+        assert_int_equal(sofa_optimizer_ask(o, x, NULL), SOFA_OK);
+        y = loss_of(x) + 0.3 * x[0] + 0.2 * x[1];
+        best = y < best ? y : best;
+        assert_int_equal(sofa_optimizer_tell(o, x, &y, SOFA_OPT_DONE, NULL), SOFA_OK);
+    }
+    for (x[2] = 0; x[2] < LEVELS; x[2]++)
+        for (x[1] = 0; x[1] < LEVELS; x[1]++)
+            for (x[0] = 0; x[0] < LEVELS; x[0]++)
+                if ((x[0] + x[1] + x[2]) % 2 == 0)
+                    assert_true(best <= loss_of(x) + 0.3 * x[0] + 0.2 * x[1] + 1e-12);
+    sofa_optimizer_free(o);
+}
+
 static void algorithms_have_names_and_descriptions(void **state)
 {
     size_t n;
@@ -190,6 +280,9 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_points),
         cmocka_unit_test(told_points_are_not_proposed),
         cmocka_unit_test(what_it_cannot_take_is_refused_with_a_reason),
+        cmocka_unit_test(exhaustive_search_proposes_the_exact_front_or_every_point),
+        cmocka_unit_test(exhaustive_search_refuses_what_it_cannot_finish),
+        cmocka_unit_test(the_paper_s_search_takes_one_objective_and_finds_its_minimum),
         cmocka_unit_test(algorithms_have_names_and_descriptions),
     };
 

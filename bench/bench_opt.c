@@ -1,0 +1,121 @@
+/*
+ * What a suggestion costs, one thread, in processor time (others may use the machine).  A problem with three objectives, one uncertain, whose cheap
+ * ones take no time; n evaluations are told in random order, then suggestions are asked for and told
+ * one by one, refits included: opt.ms_per_suggestion.nN.dD is the mean over them.
+ */
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "bench/bench.h"
+#include "opt/dense.h"
+#include "opt/optimizer.h"
+
+#define DIMS_MAX 70
+
+static size_t dims;
+static struct sofa_opt_dim dim[DIMS_MAX];
+
+/* Layers of a ratio and a tile count, as in the published space. */
+static void set_dims(size_t d)
+{
+    dims = d;
+    for (size_t j = 0; j < d; j++)
+        dim[j] = (struct sofa_opt_dim){.levels = j % 2 ? 16 : 10,
+                                       .group = (int)(j % 2),
+                                       .layer = (int)(j / 2),
+                                       .corner = j % 2 ? 0 : 9};
+}
+
+static void cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
+{
+    double ratios = 0, tiles = 0;
+
+    (void)ctx;
+    for (size_t j = 0; j < dims; j += 2) {
+        ratios += 1 + x[j];
+        tiles += j + 1 < dims ? x[j + 1] : 0;
+    }
+    out->y[1] = ratios * (1 + 2 / (1 + tiles / (double)dims));
+    out->y[2] = 1 + tiles / (double)dims;
+    out->feasible = true;
+}
+
+static double loss(const int *x)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < dims; j += 2)
+        sum += (1 + j % 5) * exp(-0.4 * x[j] + (j + 1 < dims ? 0.03 * x[j + 1] : 0));
+    return sum / (double)dims;
+}
+
+static void tell(struct sofa_optimizer *o, const int *x)
+{
+    struct sofa_opt_cheap c;
+    double y[3];
+
+    cheap(NULL, x, &c);
+    y[0] = loss(x);
+    y[1] = c.y[1];
+    y[2] = c.y[2];
+    sofa_optimizer_tell(o, x, y, y[0] <= 0.5 ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
+}
+
+static void measure(size_t n, size_t d, size_t suggestions)
+{
+    struct sofa_opt_problem problem = {.dims = d,
+                                       .dim = dim,
+                                       .objectives = 3,
+                                       .uncertain = 0,
+                                       .limit = 0.5,
+                                       .uncertain_is_objective = true,
+                                       .reference = {NAN, NAN, NAN},
+                                       .cheap = cheap,
+                                       .seed = 1,
+                                       .budget = n + suggestions};
+    struct sofa_optimizer *o;
+    gsl_rng *rng = sofa_rng_new(1, 0);
+    double spent = 0;
+    clock_t start;
+    int x[DIMS_MAX];
+    char name[64];
+
+    set_dims(d);
+    if (sofa_optimizer_new("bayesian", &problem, &o, NULL) != SOFA_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < d; j++)
+            x[j] = (int)sofa_rng_below(rng, (size_t)dim[j].levels);
+        tell(o, x);
+    }
+    sofa_optimizer_ask(o, x, NULL); /* the first fit, from nothing, is not what a running search pays */
+    tell(o, x);
+    for (size_t i = 0; i < suggestions; i++) {
+        start = clock();
+        if (sofa_optimizer_ask(o, x, NULL) != SOFA_OK)
+            break;
+        spent += (double)(clock() - start) / CLOCKS_PER_SEC;
+        tell(o, x);
+    }
+    snprintf(name, sizeof name, "opt.ms_per_suggestion.n%zu.d%zu", n, d);
+    bench_row(name, 1e3 * spent / (double)suggestions, "ms", sofa_dense_best()->isa);
+    sofa_optimizer_free(o);
+    gsl_rng_free(rng);
+}
+
+int main(int argc, char **argv)
+{
+    gsl_set_error_handler_off();
+    if (argc == 4) {
+        measure(strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+        return 0;
+    }
+    measure(50, 10, 40);
+    measure(100, 20, 40);
+    measure(200, 24, 40);
+    measure(500, 40, 40);
+    measure(1000, 70, 20);
+    return 0;
+}
