@@ -20,6 +20,7 @@ enum sofa_opt_trial_state {
 struct sofa_opt_trial {
     enum sofa_opt_trial_state state;
     double y[SOFA_OPT_OBJECTIVES_MAX];
+    double g[SOFA_OPT_CONSTRAINTS_MAX]; /* NAN where not told */
 };
 
 #define SOFA_OPT_STATE_MAX 160
@@ -57,7 +58,7 @@ enum sofa_code sofa_opt_random_point(struct sofa_optimizer *o, int *x, struct so
 enum sofa_code sofa_opt_halton_point(struct sofa_optimizer *o, struct sofa_halton *halton, int *x,
                                      struct sofa_err *err);
 
-extern const struct sofa_opt_method sofa_opt_bayesian, sofa_opt_exhaustive, sofa_opt_halton, sofa_opt_nsga2,
+extern const struct sofa_opt_method sofa_opt_bayesian, sofa_opt_blackbox, sofa_opt_exhaustive, sofa_opt_halton, sofa_opt_nsga2,
     sofa_opt_paper, sofa_opt_random;
 
 #endif

@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "opt/pareto.h"
-#include "opt/search.h"
+#include "opt/propose.h"
 #include "opt/special.h"
 
-#define RANDOM_SEEDS 200 /* of the climb */
-#define MUTANTS 100      /* seeds made from the front */
-#define LISTED 1500.0    /* points up to which a space is scored as a whole */
-#define FEW_FEASIBLE 3   /* with fewer, the points of least loss are seeds too */
+#define FEW_FEASIBLE 3 /* with fewer, the points of least loss are seeds too */
 
 static bool has_gp(const struct bayesian *b)
 {
@@ -41,8 +37,6 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     struct bayesian *b;
     enum sofa_code rc = SOFA_OK;
 
-    if (p->uncertain == SOFA_OPT_ALL_UNCERTAIN && p->objectives > 1)
-        return sofa_fail(err, SOFA_E_USAGE, "bayesian search takes at most one uncertain objective");
     o->own = b = calloc(1, sizeof *b);
     if (!b)
         return sofa_fail_nomem(err, "an optimizer");
@@ -69,6 +63,10 @@ out:
 
 static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *err)
 {
+    if (o->problem.uncertain == SOFA_OPT_ALL_UNCERTAIN && (o->problem.objectives > 1 || o->problem.constraints > 0)) {
+        o->method = &sofa_opt_blackbox;
+        return o->method->init(o, err);
+    }
     return init(o, false, err);
 }
 
@@ -176,36 +174,6 @@ static void score_points(void *optimizer, size_t count, const int *x, struct sof
     }
 }
 
-/* Random points that the cheap constraints allow; returns their number. */
-static size_t random_seeds(struct sofa_optimizer *o, int *x, size_t max)
-{
-    size_t n = 0;
-
-    for (size_t t = 0; t < 20 * max && n < max; t++) {
-        sofa_lattice_random(&o->seen, o->rng, x + n * o->problem.dims);
-        n += sofa_opt_accepts(o, x + n * o->problem.dims);
-    }
-    return n;
-}
-
-/* A point near `from`: every dimension moves by 1 or 2 levels with probability 2/d. */
-static void mutate(struct sofa_optimizer *o, const int *from, int *x)
-{
-    for (size_t j = 0; j < o->problem.dims; j++) {
-        const struct sofa_opt_dim *dim = &o->problem.dim[j];
-        int step;
-
-        x[j] = from[j];
-        if (gsl_rng_uniform(o->rng) * (double)o->problem.dims >= 2)
-            continue;
-        step = (int)sofa_rng_below(o->rng, 4) - 2;
-        x[j] += step >= 0 ? step + 1 : step; /* -2 -1 1 2 */
-        if (dim->unordered)
-            x[j] = (int)sofa_rng_below(o->rng, (size_t)dim->levels);
-        x[j] = x[j] < 0 ? 0 : x[j] >= dim->levels ? dim->levels - 1 : x[j];
-    }
-}
-
 /* The points of least loss that were told, into x; returns their number. */
 static size_t least_losses(struct sofa_optimizer *o, size_t n, int *x, size_t max)
 {
@@ -244,69 +212,15 @@ static size_t front_points(struct sofa_optimizer *o, int *x, size_t max)
     return found;
 }
 
-static enum sofa_code add_seeds(struct sofa_optimizer *o, struct sofa_search *search, size_t n, struct sofa_err *err)
-{
-    struct bayesian *b = o->own;
-    size_t dims = o->problem.dims, good, count;
-    enum sofa_code rc;
-
-    good = front_points(o, b->seeds, SOFA_BAYESIAN_SEEDS - MUTANTS - RANDOM_SEEDS - FEW_FEASIBLE);
-    if (good < FEW_FEASIBLE)
-        good += least_losses(o, n, b->seeds + good * dims, FEW_FEASIBLE);
-    count = good;
-    for (size_t i = 0; good && i < MUTANTS; i++)
-        mutate(o, b->seeds + sofa_rng_below(o->rng, good) * dims, b->seeds + count++ * dims);
-    count += random_seeds(o, b->seeds + count * dims, RANDOM_SEEDS);
-    SOFA_TRY(sofa_search_seed(search, count, b->seeds, err));
-    if (search->best == SOFA_LATTICE_NONE) { /* a rare feasible point, or the end of the space */
-        SOFA_TRY(sofa_opt_random_point(o, b->seeds, err));
-        SOFA_TRY(sofa_search_seed(search, 1, b->seeds, err));
-    }
-out:
-    return rc;
-}
-
-/* Scores a small space as a whole. */
-static enum sofa_code add_all(struct sofa_optimizer *o, struct sofa_search *search, struct sofa_err *err)
-{
-    struct bayesian *b = o->own;
-    size_t dims = o->problem.dims;
-    enum sofa_code rc = SOFA_OK;
-
-    memset(b->seeds, 0, dims * sizeof *b->seeds);
-    do
-        SOFA_TRY(sofa_search_seed(search, 1, b->seeds, err));
-    while (sofa_lattice_next(&o->seen, b->seeds));
-    search->climbs = 0;
-    if (search->best == SOFA_LATTICE_NONE)
-        SOFA_TRY(sofa_opt_random_point(o, b->seeds, err)); /* says why there is none */
-out:
-    return rc;
-}
-
-/* The best unseen point to x, what it scored to *score. */
 static enum sofa_code find_best(struct sofa_optimizer *o, size_t n, int *x, struct sofa_score *score,
                                 struct sofa_err *err)
 {
-    struct sofa_search search;
-    enum sofa_code rc;
+    struct bayesian *b = o->own;
+    size_t good = front_points(o, b->seeds, SOFA_BAYESIAN_SEEDS - FEW_FEASIBLE);
 
-    SOFA_TRY(sofa_search_init(&search, &o->seen, score_points, o, err));
-    if (o->seen.size <= LISTED)
-        SOFA_TRY(add_all(o, &search, err));
-    else
-        SOFA_TRY(add_seeds(o, &search, n, err));
-    SOFA_TRY(sofa_search_run(&search, err));
-    if (search.best == SOFA_LATTICE_NONE) {
-        *score = (struct sofa_score){TIER_LEADING, 0};
-        SOFA_TRY(sofa_opt_random_point(o, x, err));
-        goto out;
-    }
-    memcpy(x, sofa_lattice_point(&search.met, search.best), o->problem.dims * sizeof *x);
-    *score = search.scores[search.best];
-out:
-    sofa_search_release(&search);
-    return rc;
+    if (good < FEW_FEASIBLE)
+        good += least_losses(o, n, b->seeds + good * o->problem.dims, FEW_FEASIBLE);
+    return sofa_opt_propose(o, score_points, good, b->seeds, x, score, err);
 }
 
 static bool reference_is_given(const struct sofa_optimizer *o)
@@ -341,7 +255,7 @@ static enum sofa_code ask_start(struct sofa_optimizer *o, int *x, struct sofa_er
     struct bayesian *b = o->own;
 
     if (o->seen.count < 2) {
-        sofa_belief_corner(o, o->seen.count == 1, x);
+        sofa_opt_corner(o, o->seen.count == 1, x);
         if (sofa_lattice_find(&o->seen, x) == SOFA_LATTICE_NONE && sofa_opt_accepts(o, x))
             return SOFA_OK;
     }

@@ -49,7 +49,5 @@ enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sof
 /* Sets the reference anew and cuts the boxes. */
 enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
 double sofa_belief_loss(const struct bayesian *b, double loss); /* on the modelled scale */
-/* The most or, `opposite`, the least accurate end of every dimension; the middle where unknown. */
-void sofa_belief_corner(const struct sofa_optimizer *o, bool opposite, int *x);
 
 #endif

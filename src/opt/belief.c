@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "opt/propose.h"
 #include "opt/special.h"
 
 #define FIT_ITERATIONS 60
@@ -194,15 +195,6 @@ static void collect_points(struct sofa_optimizer *o)
     b->points_n = n;
 }
 
-void sofa_belief_corner(const struct sofa_optimizer *o, bool opposite, int *x)
-{
-    for (size_t j = 0; j < o->problem.dims; j++) {
-        const struct sofa_opt_dim *dim = &o->problem.dim[j];
-
-        x[j] = dim->corner < 0 ? (dim->levels - 1) / 2 : opposite ? dim->levels - 1 - dim->corner : dim->corner;
-    }
-}
-
 static double beyond(double y, double other)
 {
     double margin = REFERENCE_MARGIN * fabs(y);
@@ -218,7 +210,7 @@ static void set_reference(struct sofa_optimizer *o)
     const struct sofa_opt_problem *p = &o->problem;
     struct sofa_opt_cheap cheap;
 
-    sofa_belief_corner(o, false, b->seeds);
+    sofa_opt_corner(o, false, b->seeds);
     sofa_opt_cheap_of(o, b->seeds, &cheap);
     for (int t = 0; t < REFERENCE_DRAWS && !cheap.feasible && b->points_n == 0; t++) {
         sofa_lattice_random(&o->seen, o->rng, b->seeds);

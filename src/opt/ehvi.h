@@ -38,7 +38,7 @@ struct sofa_ehvi {
     struct sofa_boxes closed;       /* those of one level together, in the order of the levels */
     struct sofa_ehvi_level *levels; /* the last is what no point dominates */
     size_t level_count, level_capacity;
-    struct sofa_boxes open, next; /* scratch: what no point so far dominates */
+    struct sofa_boxes open, next; /* what no point dominates, and scratch */
 };
 
 #define SOFA_EHVI_INIT {0}

@@ -56,6 +56,10 @@ static enum sofa_code check_problem(const struct sofa_opt_problem *p, struct sof
         return sofa_fail(err, SOFA_E_USAGE, "there is no objective %d", p->uncertain);
     if (p->uncertain != SOFA_OPT_ALL_UNCERTAIN && !p->cheap && (p->objectives > 1 || p->uncertain < 0))
         return sofa_fail(err, SOFA_E_USAGE, "cheap objectives without a function for them");
+    if (p->constraints > SOFA_OPT_CONSTRAINTS_MAX ||
+        (p->constraints > 0 && p->uncertain != SOFA_OPT_ALL_UNCERTAIN))
+        return sofa_fail(err, SOFA_E_USAGE, "up to %d constraints, where all objectives are uncertain",
+                         SOFA_OPT_CONSTRAINTS_MAX);
     if (isnan(p->limit))
         return sofa_fail(err, SOFA_E_USAGE, "the limit is not a number");
     for (size_t j = 0; j < p->dims; j++)
@@ -153,14 +157,19 @@ static bool all_finite(const double *y, size_t n)
 }
 
 /* What a result is worth: a feasible point without all its numbers is a failed one. */
-static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const double *y,
+static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const double *y, const double *g,
                                          enum sofa_opt_status status)
 {
     struct sofa_opt_trial trial = {.state = SOFA_TRIAL_FAILED};
+    bool met = true;
 
+    for (size_t k = 0; k < o->problem.constraints; k++) {
+        trial.g[k] = g && status != SOFA_OPT_FAILED ? g[k] : (double)NAN;
+        met &= !(trial.g[k] > 0);
+    }
     for (size_t j = 0; j < o->problem.objectives; j++)
         trial.y[j] = y && status != SOFA_OPT_FAILED ? y[j] : (double)NAN;
-    if (status == SOFA_OPT_INFEASIBLE)
+    if (status == SOFA_OPT_INFEASIBLE || (status == SOFA_OPT_DONE && !met))
         trial.state = SOFA_TRIAL_INFEASIBLE;
     else if (status == SOFA_OPT_DONE && all_finite(trial.y, o->problem.objectives))
         trial.state = SOFA_TRIAL_DONE;
@@ -170,6 +179,12 @@ static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const d
 enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *x, const double *y,
                                    enum sofa_opt_status status, struct sofa_err *err)
 {
+    return sofa_optimizer_tell_all(optimizer, x, y, NULL, status, err);
+}
+
+enum sofa_code sofa_optimizer_tell_all(struct sofa_optimizer *optimizer, const int *x, const double *y,
+                                       const double *g, enum sofa_opt_status status, struct sofa_err *err)
+{
     struct sofa_opt_trial result;
     enum sofa_code rc;
     size_t index;
@@ -178,7 +193,7 @@ enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *
     if (!sofa_lattice_contains(&optimizer->seen, x))
         return sofa_fail(err, SOFA_E_USAGE, "a result for a point outside the space");
     SOFA_TRY(note_trial(optimizer, x, &index, &fresh, err));
-    result = read_result(optimizer, y, status);
+    result = read_result(optimizer, y, g, status);
     if (optimizer->trials[index].state != SOFA_TRIAL_PENDING)
         optimizer->changes++;
     optimizer->trials[index] = result;

@@ -20,6 +20,7 @@
 #include "base/err.h"
 
 #define SOFA_OPT_OBJECTIVES_MAX 6
+#define SOFA_OPT_CONSTRAINTS_MAX 8
 
 struct sofa_opt_dim {
     int levels;          /* >= 1 */
@@ -44,6 +45,8 @@ struct sofa_opt_problem {
                                        SOFA_OPT_ALL_UNCERTAIN: all (cheap is NULL) */
     double limit;                   /* of the uncertain objective (a constraint), INFINITY for none */
     bool uncertain_is_objective;    /* false: it is only constrained, and its slot isn't part of the front */
+    size_t constraints; /* outputs that must be <= 0, told by sofa_optimizer_tell_all; only with
+                           SOFA_OPT_ALL_UNCERTAIN */
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* for the hypervolume; NAN: the optimizer takes its own */
     /* Called from ask() only, by one thread.  May change between asks as the caller learns. */
     void (*cheap)(void *ctx, const int *x, struct sofa_opt_cheap *out);
@@ -78,6 +81,11 @@ enum sofa_code sofa_optimizer_ask(struct sofa_optimizer *optimizer, int *x, stru
  * INFEASIBLE: it violates a constraint, or it cannot work.  FAILED: nothing was learnt but that. */
 enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *x, const double *y,
                                    enum sofa_opt_status status, struct sofa_err *err);
+
+/* The same with the constraints' values g [constraints] (NULL: not known): above 0 the point is
+ * infeasible, and by how much is learnt. */
+enum sofa_code sofa_optimizer_tell_all(struct sofa_optimizer *optimizer, const int *x, const double *y,
+                                       const double *g, enum sofa_opt_status status, struct sofa_err *err);
 
 /* How the model stands, one line for people ("GP n=40, jitter 1e-8, kernel ARD"); may be "". */
 const char *sofa_optimizer_state(const struct sofa_optimizer *optimizer);

@@ -137,6 +137,13 @@ double sofa_normal_log_h(double u)
     return -0.5 * u * u - SOFA_LN_SQRT_2PI + sofa_opt_log(one_minus_x_mills(-u));
 }
 
+double sofa_normal_h(double u)
+{
+    if (u > -1)
+        return normal_pdf(u) + u * sofa_normal_cdf(u);
+    return normal_pdf(u) * one_minus_x_mills(-u);
+}
+
 static double quantile_tail(double p)
 {
     static const double c[] = {2.938163982698783e+00,  4.374664141464968e+00,  -2.549732539343734e+00,

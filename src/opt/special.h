@@ -63,5 +63,6 @@ double sofa_normal_mills(double x);
 /* ln h(u), h(u) = phi(u) + u Phi(u), the improvement expected of a standard normal (Ament et al.,
  * "Unexpected improvements to expected improvement", NeurIPS 2023): any u from -1e154 up. */
 double sofa_normal_log_h(double u);
+double sofa_normal_h(double u);
 
 #endif
