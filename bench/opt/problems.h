@@ -1,0 +1,43 @@
+/*
+ * Test problems of the optimiser, all minimised, on lattices.
+ *
+ * Black box: RE22 RE23 RE25 RE35 RE36 (Tanabe and Ishibuchi, "An easy-to-use real-world
+ * multi-objective optimization problem suite", Applied Soft Computing 2020), OSY (Osyczka and Kundu
+ * 1995), C2-DTLZ2 (Jain and Deb 2014), the disc brake with its constraints (CRE23 of the same suite),
+ * DTLZ2 and DTLZ7 (Deb et al. 2002) on 16 levels.  Continuous variables have 101 levels.
+ *
+ * Of this program's kind: a loss that only an evaluation tells, and exact stepped costs; the shapes of
+ * the spaces are those of the shipped ones, the formulas are made up (problems_own.c).
+ */
+#ifndef SOFA_BENCH_OPT_PROBLEMS_H
+#define SOFA_BENCH_OPT_PROBLEMS_H
+
+#include "opt/optimizer.h"
+
+#define PROBLEM_DIMS_MAX 70
+
+struct problem {
+    const char *name;
+    size_t dims, objectives, constraints;
+    int uncertain; /* as in struct sofa_opt_problem */
+    /* Fills dim [dims]; values of a level come from value_of. */
+    void (*set_dims)(const struct problem *p, struct sofa_opt_dim *dim);
+    /* y [objectives] and g [constraints] (feasible where <= 0) of the levels x [dims] */
+    void (*evaluate)(const struct problem *p, const int *x, double *y, double *g);
+    double reference[SOFA_OPT_OBJECTIVES_MAX];
+    const struct variable *variable; /* of a black box [dims] */
+};
+
+/* A variable: `levels` values from low to high, or a list. */
+struct variable {
+    double low, high;
+    int levels;
+    const double *list;
+};
+
+extern const struct problem problems_blackbox[], problems_own[];
+extern const size_t problems_blackbox_count, problems_own_count;
+
+const struct problem *problem_find(const char *name);
+
+#endif

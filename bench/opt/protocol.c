@@ -1,0 +1,184 @@
+/*
+ * One search on one problem, or the problem alone for a peer.
+ *
+ *   protocol list                              names of the problems
+ *   protocol run PROBLEM ALGORITHM SEED N      rows problem,algorithm,seed,evaluations,hypervolume,seconds
+ *   protocol serve PROBLEM                     a first line "dims objectives constraints", one with the
+ *       levels, one with the reference; then for every line of levels read one "y... g... hypervolume",
+ *       the hypervolume being that of all feasible points so far
+ */
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/opt/problems.h"
+#include "opt/pareto.h"
+
+#define POINTS_MAX 100000
+
+struct record {
+    const struct problem *p;
+    double *y; /* feasible, not dominated */
+    size_t n;
+    double hypervolume;
+};
+
+static struct sofa_opt_dim dims[PROBLEM_DIMS_MAX];
+
+const struct problem *problem_find(const char *name)
+{
+    for (size_t i = 0; i < problems_blackbox_count; i++)
+        if (strcmp(problems_blackbox[i].name, name) == 0)
+            return &problems_blackbox[i];
+    for (size_t i = 0; i < problems_own_count; i++)
+        if (strcmp(problems_own[i].name, name) == 0)
+            return &problems_own[i];
+    return NULL;
+}
+
+/* Evaluates x and notes it. */
+static bool evaluate(struct record *record, const int *x, double *y, double *g)
+{
+    const struct problem *p = record->p;
+    size_t m = p->objectives, kept = 0;
+    bool feasible = true, dominated = false;
+
+    p->evaluate(p, x, y, g);
+    for (size_t k = 0; k < p->constraints; k++)
+        feasible &= g[k] <= 0;
+    for (size_t j = 0; j < m; j++)
+        dominated |= !(y[j] < p->reference[j]);
+    for (size_t i = 0; i < record->n; i++)
+        dominated |= sofa_pareto_dominates(record->y + i * m, y, m);
+    if (!feasible || dominated || record->n == POINTS_MAX)
+        return feasible;
+    for (size_t i = 0; i < record->n; i++)
+        if (!sofa_pareto_dominates(y, record->y + i * m, m))
+            memmove(record->y + kept++ * m, record->y + i * m, m * sizeof *y);
+    memcpy(record->y + kept * m, y, m * sizeof *y);
+    record->n = kept + 1;
+    sofa_hypervolume(record->y, record->n, m, p->reference, &record->hypervolume, NULL);
+    return feasible;
+}
+
+/* The exact objectives: all but the first. */
+static void cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
+{
+    const struct problem *p = ctx;
+    double g[SOFA_OPT_CONSTRAINTS_MAX];
+
+    p->evaluate(p, x, out->y, g);
+    out->y[p->uncertain] = (double)NAN;
+    out->feasible = true;
+}
+
+static struct sofa_opt_problem problem_for(const struct problem *p, uint64_t seed, size_t budget)
+{
+    struct sofa_opt_problem problem = {.dims = p->dims,
+                                       .dim = dims,
+                                       .objectives = p->objectives,
+                                       .uncertain = p->uncertain,
+                                       .limit = p->uncertain >= 0 ? p->reference[p->uncertain] : INFINITY,
+                                       .uncertain_is_objective = true,
+                                       .constraints = p->constraints,
+                                       .seed = seed,
+                                       .budget = budget};
+
+    memcpy(problem.reference, p->reference, sizeof problem.reference);
+    if (p->uncertain >= 0) {
+        problem.cheap = cheap;
+        problem.ctx = (void *)(uintptr_t)p;
+    }
+    return problem;
+}
+
+/* "ALGORITHM-all" treats every objective as uncertain: what knowing the exact ones is worth. */
+static int run(const struct problem *p, const char *label, uint64_t seed, size_t budget)
+{
+    struct sofa_opt_problem problem = problem_for(p, seed, budget);
+    struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_optimizer *o;
+    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX], spent = 0;
+    int x[PROBLEM_DIMS_MAX];
+    char algorithm[32];
+    clock_t start;
+
+    snprintf(algorithm, sizeof algorithm, "%.*s", (int)strcspn(label, "-"), label);
+    if (strstr(label, "-all")) {
+        problem.uncertain = SOFA_OPT_ALL_UNCERTAIN;
+        problem.cheap = NULL;
+    }
+    if (!record.y || sofa_optimizer_new(algorithm, &problem, &o, &err) != SOFA_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    for (size_t t = 1; t <= budget; t++) {
+        start = clock();
+        if (sofa_optimizer_ask(o, x, &err) != SOFA_OK)
+            break;
+        spent += (double)(clock() - start) / CLOCKS_PER_SEC;
+        sofa_optimizer_tell_all(o, x, y, g,
+                                evaluate(&record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
+        if (t % 10 == 0 || t == budget)
+            printf("%s,%s,%d,%zu,%.9g,%.4g\n", p->name, label, (int)seed, t, record.hypervolume, spent);
+    }
+    sofa_optimizer_free(o);
+    free(record.y);
+    return 0;
+}
+
+static int serve(const struct problem *p)
+{
+    struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
+    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX];
+    int x[PROBLEM_DIMS_MAX];
+
+    printf("%zu %zu %zu\n", p->dims, p->objectives, p->constraints);
+    for (size_t j = 0; j < p->dims; j++)
+        printf("%d ", dims[j].levels);
+    printf("\n");
+    for (size_t j = 0; j < p->objectives; j++)
+        printf("%.17g ", p->reference[j]);
+    printf("\n");
+    fflush(stdout);
+    for (;;) {
+        for (size_t j = 0; j < p->dims; j++)
+            if (scanf("%d", &x[j]) != 1) {
+                free(record.y);
+                return 0;
+            }
+        evaluate(&record, x, y, g);
+        for (size_t j = 0; j < p->objectives; j++)
+            printf("%.17g ", y[j]);
+        for (size_t k = 0; k < p->constraints; k++)
+            printf("%.17g ", g[k]);
+        printf("%.17g\n", record.hypervolume);
+        fflush(stdout);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct problem *p = argc > 2 ? problem_find(argv[2]) : NULL;
+
+    gsl_set_error_handler_off();
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        for (size_t i = 0; i < problems_blackbox_count; i++)
+            printf("%s blackbox\n", problems_blackbox[i].name);
+        for (size_t i = 0; i < problems_own_count; i++)
+            printf("%s own\n", problems_own[i].name);
+        return 0;
+    }
+    if (p)
+        p->set_dims(p, dims);
+    if (p && argc == 3 && strcmp(argv[1], "serve") == 0)
+        return serve(p);
+    if (p && argc == 6 && strcmp(argv[1], "run") == 0)
+        return run(p, argv[3], strtoull(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+    fprintf(stderr, "usage: protocol list | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
+    return 2;
+}

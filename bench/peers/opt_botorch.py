@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""BoTorch's qLogNEHVI on a test problem: opt_botorch.py PROBLEM plain|mixed SEED BUDGET (pip install botorch).
+
+plain: one SingleTaskGP per output.  mixed: the objectives that are exact in this program's grey-box form
+(all but the first of bench/opt's own problems) are deterministic models of the problem itself, which is the
+fair rival; the acquisition is maximised on random and mutated lattice points and by single steps from the best
+of them, since the exact functions have no gradient and the space is a lattice.
+"""
+import sys
+import warnings
+
+import numpy as np
+import torch
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import ModelListGP, SingleTaskGP
+from botorch.models.deterministic import GenericDeterministicModel
+from botorch.models.model import ModelList
+from botorch.models.transforms import Standardize
+from botorch.sampling import SobolQMCNormalSampler
+from gpytorch.mlls import SumMarginalLogLikelihood
+from opt_serve import Problem
+
+warnings.filterwarnings("ignore")
+torch.set_default_dtype(torch.double)
+torch.set_num_threads(1)
+name, form, seed, budget = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+torch.manual_seed(seed)
+rng = np.random.default_rng(seed)
+problem = Problem(name, "botorch-" + form, seed, budget)
+twin = Problem(name, "silent", seed, 0)  # asked for the exact objectives only
+levels = np.array(problem.levels)
+m = problem.objectives
+
+
+def unit(x):
+    return torch.tensor(np.atleast_2d(x) / np.maximum(levels - 1, 1))
+
+
+def exact(j):
+    def f(u):
+        flat = u.reshape(-1, u.shape[-1]).numpy()
+        y = [-twin.evaluate(np.rint(row * (levels - 1)))[0][j] for row in flat]
+        return torch.tensor(y).reshape(*u.shape[:-1], 1)
+    return GenericDeterministicModel(f, num_outputs=1)
+
+
+def candidates(seen, front, count):
+    x = [rng.integers(0, levels) for _ in range(count // 2)]
+    while len(x) < count:
+        base = front[rng.integers(len(front))].copy() if len(front) else rng.integers(0, levels)
+        move = rng.random(len(levels)) < 2 / len(levels)
+        base[move] += rng.integers(-2, 3, move.sum())
+        x.append(np.clip(base, 0, levels - 1))
+    return [v for v in {tuple(v) for v in x} if v not in seen]
+
+
+def better(acq, start, seen):
+    """Climbs from `start` over single steps."""
+    x, value = np.array(start), float(acq(unit(start).unsqueeze(-2)))
+    for _ in range(20):
+        near = []
+        for j in range(len(levels)):
+            for step in (-3, -1, 1, 3):
+                v = x.copy()
+                v[j] = np.clip(v[j] + step, 0, levels[j] - 1)
+                if tuple(v) not in seen and tuple(v) != tuple(x):
+                    near.append(v)
+        if not near:
+            break
+        values = acq(unit(np.array(near)).unsqueeze(-2))
+        best = int(values.argmax())
+        if float(values[best]) <= value:
+            break
+        x, value = near[best], float(values[best])
+    return x, value
+
+
+start = min(2 * (problem.dims + 1), budget // 5)
+xs, ys, gs = [], [], []
+while len(xs) < budget:
+    if len(xs) < start:
+        x = rng.integers(0, levels)
+    else:
+        u, y, g = unit(np.array(xs)), -torch.tensor(ys), torch.tensor(gs)
+        outputs = torch.cat([y, g], dim=1) if problem.constraints else y
+        learnt = [0] if form == "mixed" else range(outputs.shape[1])
+        gps = ModelListGP(*[SingleTaskGP(u, outputs[:, k:k + 1], outcome_transform=Standardize(m=1)) for k in learnt])
+        try:
+            fit_gpytorch_mll(SumMarginalLogLikelihood(gps.likelihood, gps))
+        except Exception:  # a fit that fails leaves the start values
+            pass
+        model = ModelList(*gps.models, *[exact(j) for j in range(1, m)]) if form == "mixed" else gps
+        acq = qLogNoisyExpectedHypervolumeImprovement(
+            model=model, ref_point=[-r for r in problem.reference], X_baseline=u, prune_baseline=True,
+            sampler=SobolQMCNormalSampler(torch.Size([64]), seed=seed), cache_root=False,
+            objective=IdentityMCMultiOutputObjective(outcomes=list(range(m))),
+            constraints=[(lambda z, k=k: z[..., m + k]) for k in range(problem.constraints)] or None)
+        seen = {tuple(v) for v in xs}
+        ok = [i for i in range(len(xs)) if not gs[i] or max(gs[i]) <= 0]
+        front = [np.array(xs[i]) for i in ok
+                 if not any(all(a <= b for a, b in zip(ys[k], ys[i])) and ys[k] != ys[i] for k in ok)]
+        pool = candidates(seen, front, 256)
+        with torch.no_grad():
+            values = acq(unit(np.array(pool)).unsqueeze(-2))
+            tops = values.argsort(descending=True)[:3]
+            found = [better(acq, pool[int(t)], seen) for t in tops]
+        x = max(found, key=lambda f: f[1])[0]
+    y, g = problem.evaluate(x)
+    xs.append([int(v) for v in x])
+    ys.append(y)
+    gs.append(g)

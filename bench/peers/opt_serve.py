@@ -1,0 +1,33 @@
+"""A test problem behind bench/opt/protocol, for the drivers of the optimiser's peers."""
+import os
+import subprocess
+import time
+
+PROTOCOL = os.environ.get("PROTOCOL", "bench/opt/protocol")
+
+
+class Problem:
+    """Points are lists of levels; everything is minimised, constraints hold where g <= 0."""
+
+    def __init__(self, name, peer, seed, budget):
+        self.name, self.peer, self.seed, self.budget = name, peer, seed, budget
+        self.child = subprocess.Popen([PROTOCOL, "serve", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      text=True)
+        self.dims, self.objectives, self.constraints = map(int, self.child.stdout.readline().split())
+        self.levels = list(map(int, self.child.stdout.readline().split()))
+        self.reference = list(map(float, self.child.stdout.readline().split()))
+        self.count = 0
+        self.hypervolume = 0.0
+        self.started = time.process_time()
+
+    def evaluate(self, x):
+        """Objectives and constraints of the levels x; prints a row every ten evaluations."""
+        self.child.stdin.write(" ".join(str(int(v)) for v in x) + "\n")
+        self.child.stdin.flush()
+        values = list(map(float, self.child.stdout.readline().split()))
+        self.count += 1
+        self.hypervolume = values[-1]
+        if self.count <= self.budget and (self.count % 10 == 0 or self.count == self.budget):
+            print(f"{self.name},{self.peer},{self.seed},{self.count},{self.hypervolume:.9g},"
+                  f"{time.process_time() - self.started:.4g}", flush=True)
+        return values[:self.objectives], values[self.objectives:-1]
