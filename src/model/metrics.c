@@ -26,6 +26,7 @@ const struct sofa_metric sofa_metrics[] = {
     S("accuracy_loss", "1", false, "relative rise of the model's loss over dense attention"),
     S("bits_per_byte", "1", false, "the language model's loss"),
     S("output_error", "1", false, "relative error of the attention's output against dense attention"),
+    S("paper_objective", "1", false, "published scalar: cross-entropy + alpha L_cmp + beta L_exp ('objective: paper')"),
     S("mass", "1", true, "mean softmax mass on the selected keys"),
 };
 #undef M

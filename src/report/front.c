@@ -86,7 +86,7 @@ static void add_head(cJSON *root, const struct sofa_study *s)
     o = cJSON_AddObjectToObject(root, "workload");
     cJSON_AddStringToObject(o, "name", s->problem->workload.name);
     cJSON_AddStringToObject(o, "scope", sofa_scope_names[s->problem->workload.scope]);
-    cJSON_AddStringToObject(o, "statistics", s->problem->lm ? "measured" : s->problem->given.source);
+    cJSON_AddStringToObject(o, "statistics", sofa_problem_statistics(s->problem));
     cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
     cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
     o = cJSON_AddObjectToObject(root, "search");

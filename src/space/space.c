@@ -14,16 +14,23 @@
 struct space_fields {
     int version;
     const char *name;
-    const struct sofa_node *workload, *hardware, *parameters, *objectives, *constraints, *search;
+    const struct sofa_node *workload, *hardware, *parameters, *objectives, *constraints, *search, *objective;
+    double alpha, beta;
+    int expansion;
 };
 #define NODE(member) .kind = SOFA_FIELD_NODE, .offset = offsetof(struct space_fields, member)
+static const char *const expansion_names[] = {"per_token", "raw", NULL};
 static const struct sofa_field space_table[] = {
     {.key = "version", .kind = SOFA_FIELD_INTEGER, .offset = offsetof(struct space_fields, version), .least = 1, .most = 1, .required = true},
     {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct space_fields, name), .required = true},
     {.key = "workload", NODE(workload), .required = true},
     {.key = "hardware", NODE(hardware), .required = true},
     {.key = "parameters", NODE(parameters), .required = true},
-    {.key = "objectives", NODE(objectives), .required = true},
+    {.key = "objectives", NODE(objectives)},
+    {.key = "objective", NODE(objective)},
+    {.key = "alpha", .kind = SOFA_FIELD_NUMBER, .offset = offsetof(struct space_fields, alpha), .least = 0, .most = 1e6},
+    {.key = "beta", .kind = SOFA_FIELD_NUMBER, .offset = offsetof(struct space_fields, beta), .least = 0, .most = 1e6},
+    {.key = "expansion", .kind = SOFA_FIELD_CHOICE, .offset = offsetof(struct space_fields, expansion), .names = expansion_names},
     {.key = "constraints", NODE(constraints)},
     {.key = "search", NODE(search)},
 };
@@ -42,6 +49,7 @@ static enum sofa_code resolve(struct sofa_space *space, const char *text, bool m
 
 struct workload_fields {
     const char *checkpoint, *text, *name, *statistics;
+    const struct sofa_node *synthetic;
     size_t window, windows;
     int scope;
 };
@@ -54,6 +62,7 @@ static const struct sofa_field workload_table[] = {
     {.key = "name", WORKLOAD(name, SOFA_FIELD_STRING)},
     {.key = "scope", WORKLOAD(scope, SOFA_FIELD_CHOICE), .names = sofa_scope_names},
     {.key = "statistics", WORKLOAD(statistics, SOFA_FIELD_STRING)},
+    {.key = "synthetic", WORKLOAD(synthetic, SOFA_FIELD_NODE)},
 };
 
 static enum sofa_code read_checkpoint(struct sofa_space *space, const struct sofa_node *node,
@@ -62,7 +71,7 @@ static enum sofa_code read_checkpoint(struct sofa_space *space, const struct sof
     struct sofa_space_workload *w = &space->workload;
     enum sofa_code rc;
 
-    if (f->name || f->statistics)
+    if (f->name || f->statistics || f->synthetic)
         return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
     if (!f->text || !f->window)
         return sofa_node_fail(node, err, "'%s' is missing here", f->text ? "window" : "text");
@@ -70,6 +79,52 @@ static enum sofa_code read_checkpoint(struct sofa_space *space, const struct sof
     SOFA_TRY(resolve(space, f->text, false, &w->text, err));
     w->window = f->window;
     w->windows = f->windows ? f->windows : 1;
+out:
+    return rc;
+}
+
+struct synthetic_fields {
+    const struct sofa_node *rows;
+    size_t tokens, seed;
+};
+static const struct sofa_field synthetic_table[] = {
+    {.key = "rows", .kind = SOFA_FIELD_NODE, .offset = offsetof(struct synthetic_fields, rows)},
+    {.key = "tokens", .kind = SOFA_FIELD_SIZE, .offset = offsetof(struct synthetic_fields, tokens), .least = 1, .most = 1 << 16},
+    {.key = "seed", .kind = SOFA_FIELD_SIZE, .offset = offsetof(struct synthetic_fields, seed), .least = 0, .most = 0x1p53},
+};
+
+/* Shares of rows of type I, II and III. */
+static enum sofa_code read_shares(const struct sofa_node *rows, double share[3], struct sofa_err *err)
+{
+    enum sofa_code rc;
+    double sum = 0;
+
+    SOFA_TRY(sofa_node_expect(rows, SOFA_NODE_LIST, err));
+    if (rows->count != 3)
+        return sofa_node_fail(rows, err, "%zu shares; expected those of the types I, II and III", rows->count);
+    for (int i = 0; i < 3; i++) {
+        SOFA_TRY(sofa_node_number(rows->item[i], "1", &share[i], err));
+        if (!(share[i] >= 0 && share[i] <= 1))
+            return sofa_node_fail(rows->item[i], err, "'%s' is not a share", rows->item[i]->text);
+        sum += share[i];
+    }
+    if (!(sum > 1 - 1e-9 && sum < 1 + 1e-9))
+        rc = sofa_node_fail(rows, err, "the shares add up to %g; expected 1", sum);
+out:
+    return rc;
+}
+
+static enum sofa_code read_synthetic(const struct sofa_node *node, struct sofa_space_workload *w, struct sofa_err *err)
+{
+    struct synthetic_fields f = {NULL, 0, 1};
+    enum sofa_code rc = SOFA_OK;
+
+    if (node)
+        SOFA_TRY(sofa_node_read(node, synthetic_table, COUNT(synthetic_table), &f, err));
+    w->synthetic_tokens = f.tokens;
+    w->synthetic_seed = f.seed;
+    if (f.rows)
+        rc = read_shares(f.rows, w->synthetic_share, err);
 out:
     return rc;
 }
@@ -82,7 +137,10 @@ static enum sofa_code read_shape(struct sofa_space *space, const struct sofa_nod
 
     if (!f->name || f->text || f->window || f->windows)
         return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
+    if (f->statistics && f->synthetic)
+        return sofa_node_fail(f->synthetic, err, "'statistics' are given; nothing is left to be synthetic");
     SOFA_TRY(resolve(space, f->name, true, &w->shape, err));
+    SOFA_TRY(read_synthetic(f->synthetic, w, err));
     if (f->statistics)
         SOFA_TRY(resolve(space, f->statistics, true, &w->statistics, err));
 out:
@@ -170,6 +228,52 @@ static enum sofa_code read_objectives(struct sofa_space *space, const struct sof
                 return sofa_node_fail(node->item[i], err, "'%s' stands here twice", space->objective[i].name);
     }
     space->n_objectives = node->count;
+out:
+    return rc;
+}
+
+/* `objective: paper` in place of `objectives`. */
+static enum sofa_code read_paper(struct sofa_space *space, const struct space_fields *f, struct sofa_err *err)
+{
+    const struct sofa_node *root = sofa_document_root(space->document);
+    static const char *const names[] = {"paper"};
+    enum sofa_code rc;
+    int index;
+
+    SOFA_TRY(sofa_node_choice(f->objective, names, 1, &index, err));
+    if (f->objectives)
+        return sofa_node_fail(f->objective, err, "'objectives' stand here too; expected one of the two");
+    if (!sofa_node_get(root, "alpha") || !sofa_node_get(root, "beta"))
+        return sofa_node_fail(f->objective, err, "the published scalar needs 'alpha' and 'beta'");
+    space->paper = (struct sofa_space_paper){f->objective, f->alpha, f->beta, f->expansion == 1};
+    space->objective[0] = (struct sofa_space_objective){f->objective, "paper_objective", 1};
+    space->n_objectives = 1;
+out:
+    return rc;
+}
+
+/* The weights of a scalar that isn't asked for would be ignored in silence. */
+static enum sofa_code refuse_weights(const struct sofa_space *space, struct sofa_err *err)
+{
+    static const char *const keys[] = {"alpha", "beta", "expansion"};
+    const struct sofa_node *root = sofa_document_root(space->document);
+
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (sofa_node_get(root, keys[i]))
+            return sofa_node_fail(sofa_node_get(root, keys[i]), err, "'%s' belongs to 'objective: paper'", keys[i]);
+    return SOFA_OK;
+}
+
+static enum sofa_code read_goals(struct sofa_space *space, const struct space_fields *f, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    if (f->objective)
+        return read_paper(space, f, err);
+    if (!f->objectives)
+        return sofa_node_fail(sofa_document_root(space->document), err, "'objectives' is missing here");
+    SOFA_TRY(refuse_weights(space, err));
+    rc = read_objectives(space, f->objectives, err);
 out:
     return rc;
 }
@@ -267,7 +371,7 @@ static enum sofa_code read_root(struct sofa_space *space, struct sofa_err *err)
     SOFA_TRY(read_workload(space, f.workload, err));
     SOFA_TRY(read_hardware(space, f.hardware, err));
     SOFA_TRY(check_parameters(space, f.parameters, err));
-    SOFA_TRY(read_objectives(space, f.objectives, err));
+    SOFA_TRY(read_goals(space, &f, err));
     if (f.constraints)
         SOFA_TRY(read_constraints(space, f.constraints, err));
     rc = read_search(space, f.search, err);

@@ -36,7 +36,10 @@ struct sofa_space_workload {
     const char *checkpoint, *text; /* a trained language model and its text, or NULL */
     size_t window, windows;
     const char *shape;             /* a shape: a path or a name of `list workloads`, or NULL */
-    const char *statistics;        /* statistics for a shape: path or name, or NULL */
+    const char *statistics;        /* statistics for a shape: path or name, or NULL: synthetic rows */
+    double synthetic_share[3];     /* rows of type I, II, III; all 0: the published shares */
+    size_t synthetic_tokens;       /* at most; 0: the program's default */
+    uint64_t synthetic_seed;
     int scope;                     /* enum sofa_scope */
 };
 
@@ -62,6 +65,13 @@ struct sofa_space_search {
     uint64_t seed;
 };
 
+/* `objective: paper`: L_en + alpha L_cmp + beta L_exp; node NULL where it isn't asked for. */
+struct sofa_space_paper {
+    const struct sofa_node *node;
+    double alpha, beta;
+    bool raw_expansion; /* L_exp as printed, not per token */
+};
+
 struct sofa_space {
     struct sofa_document *document;
     struct sofa_arena arena;
@@ -76,6 +86,7 @@ struct sofa_space {
     size_t n_constraints;
     struct sofa_space_constraint *constraint;
     struct sofa_space_search search;
+    struct sofa_space_paper paper;
     /* laid out by sofa_space_bind */
     struct sofa_design base; /* hardware's defaults, and parameters with one value */
     size_t dims;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "study/measure.h"
 #include "study/problem.h"
 
 #define SOFA_METRICS_MAX 48
@@ -23,12 +24,6 @@ struct sofa_evaluation {
     const char *violation[SOFA_VIOLATIONS_MAX]; /* constraints as written, or the model's reason */
     double seconds;
 };
-
-/* What the kernel found out about a setting of the algorithm; shared by designs that differ in
- * hardware only.  A bounded cache, safe between threads. */
-struct sofa_measurements;
-enum sofa_code sofa_measurements_new(size_t most, struct sofa_measurements **measurements, struct sofa_err *err);
-void sofa_measurements_free(struct sofa_measurements *measurements);
 
 /* `measurements` may be NULL.  SOFA_E_INTERRUPTED when cancelled. */
 enum sofa_code sofa_evaluate_design(const struct sofa_problem *problem, const struct sofa_design *design,

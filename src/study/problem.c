@@ -27,6 +27,11 @@ enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *
     return *path ? SOFA_OK : sofa_fail_nomem(err, name);
 }
 
+bool sofa_problem_runs_kernel(const struct sofa_problem *problem)
+{
+    return problem->lm || !problem->given.head;
+}
+
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
 {
     return metric->source == SOFA_METRIC_STUDY && strcmp(metric->name, "density") != 0;
@@ -72,12 +77,21 @@ static enum sofa_code find_metric(const struct sofa_node *node, const char *name
 static enum sofa_code need_metric(struct sofa_problem *p, const struct sofa_node *node, const struct sofa_metric *metric,
                                   struct sofa_err *err)
 {
+    bool paper = strcmp(metric->name, "paper_objective") == 0;
+
     if (!sofa_metric_is_accuracy(metric))
         return SOFA_OK;
-    if (!p->lm)
-        return sofa_node_fail(node, err, "'%s' needs a workload with a 'checkpoint'; this one is a shape", metric->name);
-    if (strcmp(metric->name, "mass") == 0 || strcmp(metric->name, "output_error") == 0)
+    if (paper && !p->space->paper.node)
+        return sofa_node_fail(node, err, "'%s' has weights: write 'objective: paper' with 'alpha' and 'beta'", metric->name);
+    if (strcmp(metric->name, "mass") == 0 || strcmp(metric->name, "output_error") == 0 || (paper && !p->lm)) {
         p->level = SOFA_STATS_ALL;
+        if (!sofa_problem_runs_kernel(p))
+            return sofa_node_fail(node, err, "'%s' is measured by running the kernel; given statistics don't tell it", metric->name);
+    } else if (!p->lm) {
+        return sofa_node_fail(node, err, "'%s' needs a workload with a 'checkpoint'; this one is a shape", metric->name);
+    }
+    if (strcmp(metric->name, "bits_per_byte") == 0 && sofa_lm_shape(p->lm)->encoder)
+        return sofa_node_fail(node, err, "an encoder predicts no bytes; 'accuracy_loss' is its distance to dense attention");
     return SOFA_OK;
 }
 
@@ -227,6 +241,42 @@ static enum sofa_code refuse_algorithm_axes(const struct sofa_problem *p, struct
     return SOFA_OK;
 }
 
+static enum sofa_code make_head(struct sofa_problem *p, size_t index, struct sofa_err *err)
+{
+    size_t s = p->synthetic_tokens, h = SOFA_SYNTHETIC_WIDTH, d = (size_t)p->workload.head_dim;
+    struct sofa_synthetic_tensors *t = &p->tensors[index];
+    struct sofa_synthetic head = p->synthetic;
+
+    t->x = sofa_arena_alloc(&p->arena, s * h, sizeof *t->x);
+    t->wk = sofa_arena_alloc(&p->arena, h * d, sizeof *t->wk);
+    t->q = sofa_arena_alloc(&p->arena, s * d, sizeof *t->q);
+    t->k = sofa_arena_alloc(&p->arena, s * d, sizeof *t->k);
+    t->v = sofa_arena_alloc(&p->arena, s * d, sizeof *t->v);
+    if (!t->x || !t->wk || !t->q || !t->k || !t->v)
+        return sofa_fail_nomem(err, "synthetic rows");
+    head.stream = index;
+    return sofa_synthetic_head(&head, s, h, d, t->x, t->wk, t->q, t->k, t->v, NULL, err);
+}
+
+/* A shape has no weights to run: rows of the published types stand in. */
+static enum sofa_code make_synthetic(struct sofa_problem *p, struct sofa_err *err)
+{
+    const struct sofa_space_workload *w = &p->space->workload;
+    size_t most = w->synthetic_tokens ? w->synthetic_tokens : SOFA_SYNTHETIC_TOKENS;
+    enum sofa_code rc = SOFA_OK;
+
+    p->synthetic = (struct sofa_synthetic)SOFA_SYNTHETIC_DEFAULTS;
+    p->synthetic.causal = p->workload.causal;
+    p->synthetic.seed = w->synthetic_seed;
+    if (w->synthetic_share[0] + w->synthetic_share[1] + w->synthetic_share[2] > 0)
+        memcpy(p->synthetic.share, w->synthetic_share, sizeof p->synthetic.share);
+    p->synthetic_tokens = p->workload.keys < (double)most ? (size_t)p->workload.keys : most;
+    for (size_t i = 0; i < SOFA_SYNTHETIC_HEADS && i < (size_t)p->workload.layers; i++)
+        SOFA_TRY(make_head(p, i, err));
+out:
+    return rc;
+}
+
 static enum sofa_code open_shape(struct sofa_problem *p, struct sofa_err *err)
 {
     const struct sofa_space_workload *w = &p->space->workload;
@@ -238,7 +288,7 @@ static enum sofa_code open_shape(struct sofa_problem *p, struct sofa_err *err)
     free(path);
     path = NULL;
     if (!w->statistics)
-        return sofa_node_fail(w->node, err, "a shape has no weights to run; say which 'statistics' stand in");
+        return make_synthetic(p, err);
     SOFA_TRY(sofa_problem_find_file(w->node, "models/statistics", w->statistics, &path, err));
     rc = sofa_statistics_read(path, &p->workload, &p->given, err);
 out:
@@ -281,13 +331,13 @@ enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct
 
     if (!p)
         return sofa_fail_nomem(err, space_file);
-    p->dense_bits_per_byte = NAN;
+    p->dense.nats_per_token = NAN;
     p->level = SOFA_STATS_MODEL;
     SOFA_TRY(sofa_attention_kernel_find(isa, &p->kernel, err));
     SOFA_TRY(sofa_space_read(space_file, &p->space, err));
     SOFA_TRY(open_workload(p, err));
     SOFA_TRY(open_hardware(p, err));
-    if (!p->lm)
+    if (!sofa_problem_runs_kernel(p))
         SOFA_TRY(refuse_algorithm_axes(p, err));
     SOFA_TRY(resolve_objectives(p, err));
     SOFA_TRY(resolve_constraints(p, err));
@@ -306,6 +356,7 @@ void sofa_problem_free(struct sofa_problem *problem)
     sofa_text_free(problem->text);
     sofa_lm_free(problem->lm);
     sofa_statistics_release(&problem->given);
+    sofa_arena_release(&problem->arena);
     sofa_hardware_free(&problem->hardware);
     sofa_space_free(problem->space);
     free(problem);
@@ -316,13 +367,11 @@ enum sofa_code sofa_problem_measure_dense(struct sofa_problem *problem, const at
     const struct sofa_space_workload *w = &problem->space->workload;
     struct sofa_lm_run run = {.window = w->window, .windows = w->windows, .kernel = problem->kernel, .cancel = cancel};
     struct sofa_arena arena = SOFA_ARENA_INIT;
-    struct sofa_lm_loss loss;
     enum sofa_code rc = SOFA_OK;
 
-    if (!problem->lm || !isnan(problem->dense_bits_per_byte))
+    if (!problem->lm || sofa_lm_shape(problem->lm)->encoder || !isnan(problem->dense.nats_per_token))
         return SOFA_OK;
-    SOFA_TRY(sofa_lm_evaluate(problem->lm, problem->text, &run, &loss, &arena, err));
-    problem->dense_bits_per_byte = loss.bits_per_byte;
+    SOFA_TRY(sofa_lm_evaluate(problem->lm, problem->text, &run, &problem->dense, &arena, err));
 out:
     sofa_arena_release(&arena);
     return rc;

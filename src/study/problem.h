@@ -12,6 +12,7 @@
 
 #include "arch/hardware.h"
 #include "attention/attention.h"
+#include "attention/synthetic.h"
 #include "base/err.h"
 #include "model/model.h"
 #include "space/space.h"
@@ -32,13 +33,26 @@ struct sofa_problem_constraint {
 #define SOFA_PROBLEM_CERTAIN (-1) /* no accuracy is asked for: everything can be predicted */
 #define SOFA_PROBLEM_ALL (-2)     /* several are */
 
+/* Synthetic rows stand in for a shape's weights: so many heads, shared by the layers in turn, of so many
+ * tokens at most, with X so wide (statistics don't depend on it; the cost of K = X Wk does). */
+#define SOFA_SYNTHETIC_HEADS 4
+#define SOFA_SYNTHETIC_TOKENS 2048
+#define SOFA_SYNTHETIC_WIDTH 128
+struct sofa_synthetic_tensors {
+    float *x, *wk, *q, *k, *v;
+};
+
 struct sofa_problem {
     struct sofa_space *space;
     struct sofa_hardware hardware;
     struct sofa_workload workload;
     struct sofa_lm *lm;                 /* NULL for a shape */
     struct sofa_text *text;
-    struct sofa_statistics given;       /* of a shape */
+    struct sofa_statistics given;       /* of a shape; head NULL where rows are synthetic */
+    struct sofa_synthetic synthetic;    /* of a shape without statistics */
+    size_t synthetic_tokens;
+    struct sofa_synthetic_tensors tensors[SOFA_SYNTHETIC_HEADS];
+    struct sofa_arena arena;            /* holds the tensors */
     const struct sofa_attention_kernel *kernel;
     enum sofa_stats_level level;        /* what the metrics asked for need */
     size_t n_objectives, n_constraints;
@@ -48,7 +62,7 @@ struct sofa_problem {
     struct sofa_problem_objective objective[SOFA_OBJECTIVES_MAX + 1];
     int uncertain; /* the slot that only running the kernel tells; SOFA_PROBLEM_CERTAIN, _ALL */
     struct sofa_problem_constraint *constraint; /* [n_constraints], in the space's arena */
-    double dense_bits_per_byte;         /* loss with dense attention; NAN until measured */
+    struct sofa_lm_loss dense;          /* loss with dense attention; NAN until measured */
 };
 
 /* `isa` as for sofa_attention_kernel_find.  SOFA_E_INPUT with the place in the file that is wrong. */
@@ -60,7 +74,13 @@ void sofa_problem_free(struct sofa_problem *problem);
  * does nothing. */
 enum sofa_code sofa_problem_measure_dense(struct sofa_problem *problem, const atomic_bool *cancel, struct sofa_err *err);
 
-/* A metric that only running the kernel in the model tells; the density can be predicted. */
+/* The kernel is run for every design: in a language model, or on synthetic rows. */
+bool sofa_problem_runs_kernel(const struct sofa_problem *problem);
+
+/* Where the selection statistics come from, in a word or two. */
+const char *sofa_problem_statistics(const struct sofa_problem *problem);
+
+/* A metric that only running the kernel tells; the density can be predicted. */
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric);
 
 /* Whether `value` satisfies a constraint; NAN never does. */

@@ -33,7 +33,9 @@ static void reference_design(const struct sofa_problem *p, bool largest, struct 
 static double accuracy_reference(const struct sofa_problem *p, const struct sofa_problem_objective *o)
 {
     if (strcmp(o->metric->name, "bits_per_byte") == 0)
-        return o->sign > 0 ? p->dense_bits_per_byte * (1 + MARGIN) : 0;
+        return o->sign > 0 ? p->dense.bits_per_byte * (1 + MARGIN) : 0;
+    if (strcmp(o->metric->name, "paper_objective") == 0)
+        return NAN; /* that of the reference design */
     if (strcmp(o->metric->name, "accuracy_loss") == 0)
         return o->sign > 0 ? MARGIN : 0;
     return o->sign > 0 ? 1 : 0; /* shares and relative errors */
@@ -77,7 +79,7 @@ enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_b
 
         if (isfinite(limit))
             reference[i] = limit;
-        else if (sofa_metric_is_accuracy(o->metric))
+        else if (sofa_metric_is_accuracy(o->metric) && !isnan(accuracy_reference(problem, o)))
             reference[i] = accuracy_reference(problem, o);
         else
             reference[i] = worst[i] + MARGIN * fabs(worst[i]);

@@ -102,11 +102,12 @@ static enum sofa_code start_workers(struct sofa_loop *l, struct sofa_err *err)
 static enum sofa_code start_predictor(struct sofa_loop *l, struct sofa_err *err)
 {
     const struct sofa_workload *w = &l->problem->workload;
+    double tokens = l->problem->lm ? w->keys : (double)l->problem->synthetic_tokens;
 
     l->cheap = calloc((size_t)w->layers * (size_t)w->heads, sizeof *l->cheap);
     if (!l->cheap)
         return sofa_fail_nomem(err, "the predictor");
-    return l->problem->lm ? sofa_predictor_new(w->layers, w->queries, w->causal, &l->predictor, err) : SOFA_OK;
+    return sofa_problem_runs_kernel(l->problem) ? sofa_predictor_new(w->layers, tokens, w->causal, &l->predictor, err) : SOFA_OK;
 }
 
 static struct sofa_study *new_study(struct sofa_problem *problem, const struct sofa_study_options *options)

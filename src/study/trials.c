@@ -78,7 +78,7 @@ enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_probl
     memcpy(trial->metric, evaluation->metric, sofa_metric_count * sizeof *trial->metric);
     sofa_trial_set_objectives(trial, problem);
     SOFA_TRY(set_reason(trial, evaluation, err));
-    if (problem->lm)
+    if (sofa_problem_runs_kernel(problem))
         rc = copy_selection(selection, &evaluation->selection, err);
 out:
     return rc;
