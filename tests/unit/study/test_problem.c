@@ -123,8 +123,8 @@ static void a_checkpoint_that_does_not_fit_is_refused(void **state)
 static void a_shape_has_no_accuracy(void **state)
 {
     (void)state;
-    write_space("{name: bert-base-squad}", HARDWARE, "{token_sram: {values: [64 KiB, 128 KiB]}}", "[latency]", "[]");
-    expect_refused(3, "which 'statistics' stand in");
+    write_space("bert-base-squad", HARDWARE, "{token_sram: {values: [64 KiB, 128 KiB]}}", "[latency, accuracy_loss]", "[]");
+    expect_refused(6, "needs a workload with a 'checkpoint'");
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_file, remove_file)
