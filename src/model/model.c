@@ -90,6 +90,7 @@ struct block_sums {
     struct sofa_plan_block block;
     struct tile_sum sum;
     double bytes[SOFA_TRAFFIC_COUNT], sort, dram;
+    struct sofa_block_time time;
 };
 
 static void sum_block(struct block_sums *b, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j)
@@ -107,6 +108,7 @@ static void sum_block(struct block_sums *b, const struct sofa_plan_layer *l, con
     for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
         b->dram += b->bytes[i];
     b->dram /= l->bytes_per_cycle;
+    sofa_pipeline_init(&b->time, l, &b->block, &b->tiles, b->bytes, b->sort);
 }
 
 /* Counts a block `n` times. */
@@ -126,14 +128,11 @@ static void count_block(struct tally *tally, const struct sofa_plan_layer *l, co
 static void add_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j,
                       double n, bool alike, double *window)
 {
-    double after;
     struct block_sums b;
-    double cycles;
 
     sum_block(&b, l, h, j);
-    cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, alike ? NULL : window, &after);
-    *window = after;
-    count_block(tally, l, h, &b, cycles, n);
+    count_block(tally, l, h, &b, sofa_pipeline_cycles(&b.time, alike ? b.time.window : *window), n);
+    *window = b.time.window;
 }
 
 /* All blocks of a head, `n` such heads; *window as above, of heads, and NULL where all heads are alike.
@@ -142,39 +141,35 @@ static void add_block(struct tally *tally, const struct sofa_plan_layer *l, cons
 static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n,
                      double *window, bool first)
 {
-    static const double none = 0;
-    double last = l->blocks - 1, queries = l->keys - l->offset, cycles;
+    double last = l->blocks - 1, queries = l->keys - l->offset, cycles, at;
     bool even = !l->causal && queries >= l->blocks * l->rows; /* the last block is full too */
-    double at, unused;
     struct block_sums b;
 
     sum_block(&b, l, h, 0);
-    cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, NULL, &at);
+    at = b.time.window;
     for (double j = 1; l->causal && j <= last; j++)
         add_block(tally, l, h, j, n, false, &at);
     if (!l->causal && last > !even)
         add_block(tally, l, h, 1, n * (even ? last : last - 1), true, &at);
     if (!l->causal && !even && last > 0)
         add_block(tally, l, h, last, n, false, &at);
-    if (last > 0 || window)
-        cycles = sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, window ? window : &at, &unused);
+    cycles = sofa_pipeline_cycles(&b.time, window ? *window : at);
     count_block(tally, l, h, &b, cycles, n);
     if (first)
-        tally->cycles += sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, &none, &unused) - cycles;
+        tally->cycles += sofa_pipeline_cycles(&b.time, 0) - cycles;
     if (window)
         *window = at;
 }
 
 /* The window that the last head of a group leaves. */
-static void last_window(const struct sofa_plan_layer *l, const struct sofa_selection *s, int group, bool all,
-                        double *window)
+static double last_window(const struct sofa_plan_layer *l, const struct sofa_selection *s, int group, bool all)
 {
     struct sofa_plan_head head;
     struct block_sums b;
 
     sofa_plan_head_init(&head, l, s, group - 1, all);
     sum_block(&b, l, &head, l->blocks - 1);
-    sofa_pipeline_cycles(l, &b.block, &b.tiles, b.bytes, b.sort, NULL, window);
+    return b.time.window;
 }
 
 /* Heads that all have the same statistics: the groups that share K and V are alike. */
@@ -186,7 +181,7 @@ static void add_groups(struct tally *tally, const struct sofa_plan_layer *l, con
     struct sofa_plan_head head;
 
     if (window)
-        last_window(l, selection, group, all, window);
+        *window = last_window(l, selection, group, all);
     for (int i = 0; i < group; i++) {
         bool rest = i == 1 && all; /* generating nothing, they are alike */
 
@@ -202,7 +197,7 @@ static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, cons
                       const struct sofa_selection *selection, int heads, bool first)
 {
     int group = w->heads / w->kv_heads;
-    double window, *before = group > 1 ? &window : NULL;
+    double window, *before = group > 1 ? &window : NULL, cycles = tally->cycles, dram = tally->stage[SOFA_STAGE_DRAM];
     struct sofa_plan_head head;
     bool all = false;
 
@@ -210,14 +205,14 @@ static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, cons
         if (i % group == 0)
             all = sofa_plan_generates_all(l, &selection[i], 1, group);
         if (i == 0 && before)
-            last_window(l, &selection[group - 1], group, all, before);
+            *before = last_window(l, &selection[group - 1], group, all);
         sofa_plan_head_init(&head, l, &selection[i], i % group, all);
         add_head(tally, l, &head, w->batch, before, first && i == 0);
     }
     if (heads == 1)
         add_groups(tally, l, selection, w, before, first);
-    if (tally->cycles < tally->stage[SOFA_STAGE_DRAM])
-        tally->cycles = tally->stage[SOFA_STAGE_DRAM];
+    if (tally->cycles - cycles < tally->stage[SOFA_STAGE_DRAM] - dram)
+        tally->cycles = cycles + tally->stage[SOFA_STAGE_DRAM] - dram;
 }
 
 static void sum_operations(struct sofa_operations *to, const struct sofa_operations *from)
@@ -259,12 +254,32 @@ static void finish(const struct sofa_hardware *hw, const struct sofa_design *d, 
                         (lanes * (d->dlzs_columns + d->kv_columns + d->sufa_columns) * r->cycles);
 }
 
+/* Adds the sums of layers with the same operand widths to the result. */
+static void flush(struct tally *tally, const struct sofa_hardware *hw, const struct sofa_costs *costs,
+                  const struct sofa_layer_settings *settings, struct sofa_result *result)
+{
+    result->cycles += tally->cycles;
+    for (int k = 0; k < SOFA_STAGE_COUNT; k++)
+        result->stage_cycles[k] += tally->stage[k];
+    for (int k = 0; k < SOFA_TRAFFIC_COUNT; k++)
+        result->bytes[k] += tally->bytes[k];
+    sofa_energy_layer(costs, hw, settings, &tally->o, result->energy);
+    sum_operations(&result->operations, &tally->o);
+    *tally = (struct tally){0};
+}
+
+static bool same_widths(const struct sofa_layer_settings *a, const struct sofa_layer_settings *b)
+{
+    return a->khat_bits == b->khat_bits && a->q_bits == b->q_bits && a->formal_bits == b->formal_bits;
+}
+
 void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_design *design,
                          const struct sofa_workload *workload, const struct sofa_statistics *statistics,
                          struct sofa_result *result)
 {
     struct sofa_plan_layer layer;
     struct sofa_costs costs;
+    struct tally tally = {0};
 
     memset(result, 0, sizeof *result);
     result->feasible = sofa_plan_feasible(hw, design, workload, statistics, result->reason, sizeof result->reason);
@@ -272,18 +287,11 @@ void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_desig
         return;
     sofa_costs_init(&costs, hw, design);
     for (int i = 0; i < workload->layers; i++) {
-        struct tally tally = {0};
-
         sofa_plan_layer_init(&layer, hw, design, workload, i);
         add_layer(&tally, &layer, workload, statistics->head + (size_t)i * (size_t)statistics->heads,
                   statistics->heads, i == 0);
-        result->cycles += tally.cycles;
-        for (int k = 0; k < SOFA_STAGE_COUNT; k++)
-            result->stage_cycles[k] += tally.stage[k];
-        for (int k = 0; k < SOFA_TRAFFIC_COUNT; k++)
-            result->bytes[k] += tally.bytes[k];
-        sofa_energy_layer(&costs, hw, &design->layer[i], &tally.o, result->energy);
-        sum_operations(&result->operations, &tally.o);
+        if (i + 1 == workload->layers || !same_widths(&design->layer[i], &design->layer[i + 1]))
+            flush(&tally, hw, &costs, &design->layer[i], result);
     }
     finish(hw, design, workload, &costs, result);
 }

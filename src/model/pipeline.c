@@ -4,12 +4,12 @@
 
 #define QUEUED_TILES 3 /* behind DLZS, in the queues before SADS and the generation */
 
-static double smaller(double a, double b)
+static inline double smaller(double a, double b)
 {
     return a < b ? a : b;
 }
 
-static double larger(double a, double b)
+static inline double larger(double a, double b)
 {
     return a > b ? a : b;
 }
@@ -94,32 +94,53 @@ static double selection_wait(const struct steps *s)
     return larger(0, ahead - s->whole[STEP_SORT]);
 }
 
+/* The longest path so far through equal tiles and then a smaller one. */
+struct path {
+    double sum, early, late, longest, tail; /* `tail`: what the smaller tile still has to pass */
+};
+
+/* One step more; `wait` is the late steps' alone. */
+static inline void take(struct path *p, const struct steps *s, int step, double wait)
+{
+    double so_far;
+
+    p->sum += s->whole[step];
+    if (step == STEP_DLZS || step == STEP_SORT)
+        p->early = larger(p->early, (s->full - 1) * s->whole[step]);
+    else if (step == STEP_GENERATION || step == STEP_SUFA)
+        p->late = larger(p->late, s->whole[step] > 0 ? wait + (s->full - 1) * s->whole[step] : 0);
+    so_far = p->sum + larger(p->early, p->late);
+    p->longest = s->rest > 0 ? larger(p->longest, so_far + p->tail) : so_far;
+    p->tail -= s->part[step];
+}
+
 /* Limited by computation: equal tiles then a smaller one through steps [from, to), each taking one tile
  * at a time.  The longest path through tiles and steps leaves the last whole tile at some step and
  * passes the rest of the line with the smaller tile. */
 static double flow(const struct steps *s, int from, int to)
 {
-    double sum = 0, early = 0, late = 0, path = 0, tail = 0;
     double wait = from == STEP_OPERANDS && to > STEP_SELECTION ? selection_wait(s) : 0;
+    struct path p = {0, 0, 0, 0, 0};
 
     if (s->rest > 0)
         for (int i = from; i < to; i++)
-            tail += s->part[i];
+            p.tail += s->part[i];
     if (!(s->full > 0))
-        return tail;
-    for (int i = from; i < to; i++) {
-        double so_far;
-
-        sum += s->whole[i];
-        if (i == STEP_DLZS || i == STEP_SORT)
-            early = larger(early, s->whole[i]);
-        else if (i > STEP_SELECTION)
-            late = larger(late, s->whole[i]);
-        so_far = sum + larger((s->full - 1) * early, late > 0 ? wait + (s->full - 1) * late : 0);
-        path = s->rest > 0 ? larger(path, so_far + tail) : so_far;
-        tail -= s->part[i];
+        return p.tail;
+    if (from == STEP_OPERANDS) {
+        take(&p, s, STEP_OPERANDS, wait);
+        take(&p, s, STEP_DLZS, wait);
+        take(&p, s, STEP_SCORES, wait);
     }
-    return path;
+    if (from == STEP_OPERANDS && to == STEP_COUNT)
+        take(&p, s, STEP_SORT, wait);
+    if (to > STEP_SELECTION) {
+        take(&p, s, STEP_SELECTION, wait);
+        take(&p, s, STEP_GENERATION, wait);
+    }
+    if (to == STEP_COUNT)
+        take(&p, s, STEP_SUFA, wait);
+    return p.longest;
 }
 
 /* DRAM's pauses in a phase that it limits: the last tile's computations that no transfer of the tile
@@ -192,19 +213,28 @@ static struct phases init_phases(const struct steps *s, const struct sofa_plan_l
     return p;
 }
 
-double sofa_pipeline_cycles(const struct sofa_plan_layer *layer, const struct sofa_plan_block *block,
-                            const struct sofa_pipeline_tiles *tiles, const double bytes[SOFA_TRAFFIC_COUNT],
-                            double sort, const double *before, double *after)
+void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_layer *layer,
+                        const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles,
+                        const double bytes[SOFA_TRAFFIC_COUNT], double sort)
 {
     struct steps s = {0};
     struct phases p;
-    double first, second, window;
+    double second;
 
     init_steps(&s, layer, block, tiles, bytes);
     p = init_phases(&s, layer, sort, total(tiles, STAGE_SUFA));
-    *after = larger(0, larger(p.flow, p.dram) + p.rest - larger(intake(&s, layer), p.sum));
-    window = before ? *before : *after;
-    first = s.queries + (s.full > 0 ? s.whole : s.part)[STEP_OPERANDS];
     second = s.full > 1 ? s.whole[STEP_OPERANDS] : s.full > 0 ? s.part[STEP_OPERANDS] : 0;
-    return larger(p.flow - smaller(first, window), p.dram - smaller(first + second, window)) + p.rest;
+    *time = (struct sofa_block_time){
+        .flow = p.flow,
+        .dram = p.dram,
+        .rest = p.rest,
+        .first = s.queries + (s.full > 0 ? s.whole : s.part)[STEP_OPERANDS],
+        .second = second,
+        .window = larger(0, larger(p.flow, p.dram) + p.rest - larger(intake(&s, layer), p.sum)),
+    };
+}
+
+double sofa_pipeline_cycles(const struct sofa_block_time *p, double window)
+{
+    return larger(p->flow - smaller(p->first, window), p->dram - smaller(p->first + p->second, window)) + p->rest;
 }

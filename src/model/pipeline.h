@@ -25,13 +25,22 @@ void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *tiles, const struct so
 double sofa_pipeline_sort(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
                           const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles);
 
-/* Cycles of the block, given its DRAM bytes by kind and sofa_pipeline_sort.  The operands of its first two
- * tiles come in the window of idle DRAM cycles that the block before left at its end (`before`; NULL:
- * one like this): computation as the limit gains the first tile's, DRAM as the limit those of both.
- * *after is the window this one leaves.  Writes wait for pauses: that DRAM can carry all of a layer's
- * transfers is the caller's to see to. */
-double sofa_pipeline_cycles(const struct sofa_plan_layer *layer, const struct sofa_plan_block *block,
-                            const struct sofa_pipeline_tiles *tiles, const double bytes[SOFA_TRAFFIC_COUNT],
-                            double sort, const double *before, double *after);
+/* A block's time, but for what the block before hides of it. */
+struct sofa_block_time {
+    double flow, dram;    /* first phase, limited by computation and by DRAM */
+    double rest;          /* phases after it, and the divisions */
+    double first, second; /* operands of the first two tiles */
+    double window;        /* idle DRAM cycles that this block leaves at its end */
+};
+
+/* Given the block's DRAM bytes by kind and sofa_pipeline_sort. */
+void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_layer *layer,
+                        const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles,
+                        const double bytes[SOFA_TRAFFIC_COUNT], double sort);
+
+/* Cycles of the block.  The operands of its first two tiles come in the window that the block before
+ * left: computation as the limit gains the first tile's, DRAM as the limit those of both.  Writes wait
+ * for pauses: that DRAM can carry all of a layer's transfers is the caller's to see to. */
+double sofa_pipeline_cycles(const struct sofa_block_time *time, double window);
 
 #endif

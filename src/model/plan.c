@@ -173,23 +173,6 @@ static double fresh_share(const struct sofa_selection *s, int position)
     return s->union_all * (position ? pow(1 - s->union_all, position) : 1);
 }
 
-void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
-                         int position, bool generates_all)
-{
-    h->density = s->density;
-    h->union_share = s->union_share;
-    h->load_ratio = l->naive ? s->naive_ratio : s->rass_ratio;
-    h->clipped = s->clipped;
-    h->mispredicted = s->mispredicted;
-    h->leader = position == 0;
-    h->fresh = 0;
-    h->all = false;
-    if (!l->generate)
-        return;
-    h->all = generates_all && h->leader;
-    h->fresh = generates_all ? h->leader : fresh_share(s, position);
-}
-
 /* Keys that the last query of block j sees; 0 before the first block. */
 static double keys_seen(const struct sofa_plan_layer *l, double j)
 {
@@ -300,18 +283,52 @@ static void init_loads(struct sofa_plan_tile *t, const struct sofa_plan_layer *l
     t->loads = pairs + (h->load_ratio - 1) * larger(0, pairs - l->pairs_held);
 }
 
+/* What doesn't depend on the block. */
+static void init_tile(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+{
+    double feasible = sofa_plan_up(b * (1 - h->clipped)), quota = sofa_plan_up(b * l->topk - 1e-9);
+
+    t->scores = b * l->score_cycles_per_key;
+    t->stage[STAGE_SORT] = sofa_plan_sort_cycles(feasible, smaller(quota, feasible));
+    init_sufa(t, l, h, b);
+    init_loads(t, l, h, b);
+}
+
 void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
                          const struct sofa_plan_block *block, double b)
 {
-    double share = b / block->keys, feasible = sofa_plan_up(b * (1 - h->clipped)), quota = sofa_plan_up(b * l->topk - 1e-9);
+    double share = b / block->keys;
 
-    t->scores = b * l->score_cycles_per_key;
+    if (b == l->tile)
+        *t = h->whole;
+    else if (!l->causal)
+        *t = h->part;
+    else
+        init_tile(t, l, h, b);
     t->khat = share * block->khat_keys * l->khat_cycles_per_key;
     t->stage[STAGE_DLZS] = t->scores + t->khat;
-    t->stage[STAGE_SORT] = sofa_plan_sort_cycles(feasible, smaller(quota, feasible));
     t->stage[STAGE_GENERATION] = share * block->gen_keys * l->generation_cycles_per_key;
-    init_sufa(t, l, h, b);
-    init_loads(t, l, h, b);
+}
+
+void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
+                         int position, bool generates_all)
+{
+    double rest;
+
+    h->density = s->density;
+    h->union_share = s->union_share;
+    h->load_ratio = l->naive ? s->naive_ratio : s->rass_ratio;
+    h->clipped = s->clipped;
+    h->mispredicted = s->mispredicted;
+    h->leader = position == 0;
+    h->fresh = 0;
+    h->all = l->generate && generates_all && h->leader;
+    if (l->generate)
+        h->fresh = generates_all ? h->leader : fresh_share(s, position);
+    init_tile(&h->whole, l, h, l->tile);
+    rest = l->keys - sofa_plan_down(l->keys / l->tile) * l->tile;
+    if (!l->causal && rest > 0)
+        init_tile(&h->part, l, h, rest);
 }
 
 /* Weights of `all` bytes of which `held` stay on the chip: all once a head, the rest again for each

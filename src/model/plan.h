@@ -50,12 +50,22 @@ struct sofa_plan_layer {
     double bytes_per_cycle;
 };
 
+/* One tile of b keys: cycles of each stage, and the DRAM bytes that come and go with it. */
+struct sofa_plan_tile {
+    double stage[PIPELINE_STAGES];
+    double qk, pv, exp, scores, khat; /* parts of the stages, for the breakdown */
+    double loads, issues;             /* K/V pairs from DRAM, and issued to the lanes */
+    double selected, syncs;           /* a row */
+};
+
 /* One head of it. */
 struct sofa_plan_head {
     double density, union_share, load_ratio, clipped, mispredicted;
     double fresh;  /* share of the keys that this head is first of its group to generate, all blocks together */
     bool leader;   /* predicts the keys of its group */
     bool all;      /* it generates all K and V of its group as they come into sight */
+    struct sofa_plan_tile whole, part; /* a tile of Bc keys, and the ragged one of a head that isn't causal; as
+                                          far as they are the same in all blocks */
 };
 
 /* One block of a head. */
@@ -63,15 +73,6 @@ struct sofa_plan_block {
     double rows, keys, pairs;   /* queries, keys the last of them sees, query-key pairs */
     double khat_keys, gen_keys; /* keys predicted and generated in this block */
     bool first;
-};
-
-/* One tile of b keys: cycles of each stage, and the DRAM bytes that come and go with it. */
-struct sofa_plan_tile {
-    double stage[PIPELINE_STAGES];
-    double qk, pv, exp, scores, khat; /* parts of the stages, for the breakdown */
-    double loads, issues;             /* K/V pairs from DRAM, and issued to the lanes */
-    double selected, syncs;           /* a row */
-    double dram_in, dram_kv;          /* bytes before DLZS, bytes before SU-FA (or behind the scores) */
 };
 
 /* False with a reason where the design cannot work. */
