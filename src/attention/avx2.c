@@ -7,12 +7,19 @@ static bool runs_here(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+static void formal(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out)
+{
+    if (!sofa_avx2_formal(formal, rows, sums, out))
+        tmpl_formal(formal, rows, sums, out);
+}
+
 const struct sofa_attention_kernel sofa_attention_avx2 = {
     .name = "avx2",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .softmax = sofa_avx2_softmax,
     .predict = tmpl_predict,
     .dense = sofa_avx2_dense,
     .expand = tmpl_expand,
-    .formal = tmpl_formal,
+    .formal = formal,
 };

@@ -3,5 +3,5 @@
 
 void sofa_avx2_dense(const struct sofa_dense *dense)
 {
-    dense_tiles(dense, sofa_attention_avx2.softmax);
+    dense_tiles(dense);
 }

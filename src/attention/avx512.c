@@ -19,6 +19,7 @@ const struct sofa_attention_kernel sofa_attention_avx512 = {
     .name = "avx512",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .softmax = sofa_avx512_softmax,
     .predict = sofa_avx512_predict,
     .dense = sofa_avx512_dense,
     .select = sofa_avx512_select,

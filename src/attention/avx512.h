@@ -11,6 +11,7 @@ size_t sofa_avx512_expand(const uint64_t *bits, size_t words, uint32_t *keys);
 bool sofa_avx512_formal(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out);
 void sofa_avx512_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc,
                          void *scratch);
+float sofa_avx512_softmax(float *score, float *weight, size_t n, float scale);
 void sofa_avx512_dense(const struct sofa_dense *dense);
 
 #endif

@@ -3,5 +3,5 @@
 
 void sofa_avx512_dense(const struct sofa_dense *dense)
 {
-    dense_tiles(dense, sofa_attention_avx512.softmax);
+    dense_tiles(dense);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "attention/kernel.h"
-#include "attention/vec.h"
+#include "attention/softmax_tmpl.h"
 
 #define TILE_ROWS (VEC_REGISTERS == 32 ? 12 : 6) /* of scores, by two vectors of keys */
 #define OUT_ROWS (VEC_REGISTERS == 32 ? 6 : 3)   /* of outputs, by up to four vectors of columns */
@@ -98,8 +98,7 @@ static void out_rows(const struct sofa_dense *a, size_t rows, size_t n)
     }
 }
 
-static void dense_rows(const struct sofa_dense *a, size_t row, size_t rows,
-                       float (*softmax)(float *, float *, size_t, float))
+static void dense_rows(const struct sofa_dense *a, size_t row, size_t rows)
 {
     size_t n = a->causal ? row + rows : a->s;
     double scale[SOFA_DENSE_ROWS];
@@ -114,7 +113,7 @@ static void dense_rows(const struct sofa_dense *a, size_t row, size_t rows,
         float *score = a->score + r * a->stride;
         size_t visible = a->causal ? row + r + 1 : a->s;
 
-        scale[r] = 1 / softmax(score, score, visible, a->scale);
+        scale[r] = 1 / vec_softmax(score, score, visible, a->scale);
         if (visible < n)
             memset(score + visible, 0, (n - visible) * sizeof *score);
     }
@@ -124,8 +123,8 @@ static void dense_rows(const struct sofa_dense *a, size_t row, size_t rows,
             a->out[(row + r) * a->d + c] = (float)(a->sums[r * a->dp + c] * scale[r]);
 }
 
-INLINE void dense_tiles(const struct sofa_dense *a, float (*softmax)(float *, float *, size_t, float))
+INLINE void dense_tiles(const struct sofa_dense *a)
 {
     for (size_t row = 0; row < a->s; row += SOFA_DENSE_ROWS)
-        dense_rows(a, row, a->s - row < SOFA_DENSE_ROWS ? a->s - row : SOFA_DENSE_ROWS, softmax);
+        dense_rows(a, row, a->s - row < SOFA_DENSE_ROWS ? a->s - row : SOFA_DENSE_ROWS);
 }

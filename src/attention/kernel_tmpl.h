@@ -383,4 +383,4 @@ SOFA_UNUSED static void tmpl_lz_form(int32_t *q, size_t n)
 #define TMPL_LOOPS                                                                                  \
     .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
     .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
-    .softmax = tmpl_softmax, .rass_phase = tmpl_rass_phase
+    .rass_phase = tmpl_rass_phase

@@ -10,6 +10,7 @@ const struct sofa_attention_kernel sofa_attention_portable = {
     .name = "portable",
     .runs_here = runs_here,
     TMPL_LOOPS,
+    .softmax = tmpl_softmax,
     .predict = tmpl_predict,
     .dense = tmpl_dense,
     .expand = tmpl_expand,
