@@ -20,6 +20,7 @@ const struct sofa_attention_kernel sofa_attention_avx2 = {
     .softmax = sofa_avx2_softmax,
     .predict = tmpl_predict,
     .dense = sofa_avx2_dense,
+    .select = sofa_avx2_select,
     .expand = tmpl_expand,
     .formal = formal,
 };

@@ -10,7 +10,15 @@
 #include "attention/kernel.h"
 #include "attention/rass_tmpl.h"
 
-typedef double doubles __attribute__((vector_size(64)));
+/* doubles of one vector of the machine */
+#if defined(__AVX512F__)
+#define DOUBLES 8
+#elif defined(__AVX__)
+#define DOUBLES 4
+#else
+#define DOUBLES 2
+#endif
+typedef double doubles __attribute__((vector_size(8 * DOUBLES)));
 
 SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t rows, size_t h, size_t d, int32_t *acc,
                                      void *scratch)
@@ -30,14 +38,14 @@ SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t 
     }
 }
 
-/* R rows by two vectors of columns; the vectors are as many registers as the machine needs. */
+/* R rows by two vectors of columns. */
 #define SCORE_TILE(R)                                                                               \
     do {                                                                                            \
         doubles acc[R][2] = {{{0}}};                                                                \
         for (size_t c = 0; c < d; c++) {                                                            \
             doubles b0, b1;                                                                         \
             memcpy(&b0, b + c * stride + j, sizeof b0);                                             \
-            memcpy(&b1, b + c * stride + j + 8, sizeof b1);                                         \
+            memcpy(&b1, b + c * stride + j + DOUBLES, sizeof b1);                                   \
             PLANES_UNROLL                                                                           \
             for (size_t r = 0; r < (R); r++) {                                                      \
                 doubles f = a[(i + r) * d + c] - (doubles){0};                                      \
@@ -53,7 +61,7 @@ SOFA_UNUSED static void tmpl_predict(const int8_t *x, const int16_t *pw, size_t 
 SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t rows, size_t d, size_t stride, size_t n,
                                     double *out)
 {
-    for (size_t j = 0; j < n; j += 16) {
+    for (size_t j = 0; j < n; j += 2 * DOUBLES) {
         size_t i = 0;
 
         for (; i + 4 <= rows; i += 4)
@@ -63,7 +71,7 @@ SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t row
     }
 }
 
-/* R rows by eight columns. */
+/* R rows by a vector of columns. */
 #define WEIGH_TILE(R)                                                                               \
     do {                                                                                            \
         doubles acc[R] = {{0}};                                                                     \
@@ -84,7 +92,7 @@ SOFA_UNUSED static void tmpl_weigh(const double *p, const double *v, size_t rows
 {
     size_t j = 0;
 
-    for (; j + 8 <= d; j += 8) {
+    for (; j + DOUBLES <= d; j += DOUBLES) {
         size_t r = 0;
 
         for (; r + 4 <= rows; r += 4)

@@ -1,0 +1,260 @@
+/*
+ * Score prediction and selection of 16 queries, a query to a lane.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "attention/group.h"
+#include "attention/lanes.h"
+
+static lanes count_from(const int32_t *x, size_t n, lanes least)
+{
+    lanes a = lanes_all(0), b = a;
+    size_t j = 0;
+
+    for (; j + 2 <= n; j += 2) {
+        a = lanes_count(a, lanes_load(x + j * SOFA_GROUP), least);
+        b = lanes_count(b, lanes_load(x + (j + 1) * SOFA_GROUP), least);
+    }
+    if (j < n)
+        a = lanes_count(a, lanes_load(x + j * SOFA_GROUP), least);
+    return lanes_add(a, b);
+}
+
+static void range(const int32_t *x, size_t n, lanes *least, lanes *most)
+{
+    lanes a = lanes_load(x), b = a;
+
+    for (size_t j = 1; j < n; j++) {
+        lanes u = lanes_load(x + j * SOFA_GROUP);
+
+        a = lanes_min(a, u);
+        b = lanes_max(b, u);
+    }
+    *least = a;
+    *most = b;
+}
+
+/* log2 with a straight line between powers of two: good enough to aim by.  The bits of a float, read as
+ * an integer, are that. */
+static reals rough_log2(lanes count)
+{
+    return reals_mul(reals_of(lanes_bits(reals_add(reals_of(count), reals_all(0.5f)))), reals_all(0x1p-23f));
+}
+
+/* count(low) > want > count(high), not counting ties: where between them to look next. */
+struct bracket {
+    lanes low, high, at_low, at_high;
+};
+
+static lanes aim(const struct bracket *b, lanes want, int step)
+{
+    lanes one = lanes_all(1), middle;
+
+    if (step % 4 == 3) {
+        middle = lanes_add(b->low, lanes_half(lanes_sub(b->high, b->low)));
+    } else {
+        reals span = reals_sub(reals_of(b->high), reals_of(b->low)), part;
+
+        if (step < 2) { /* a tail falls off about exponentially */
+            reals l = rough_log2(b->at_low);
+
+            part = reals_div(reals_sub(l, rough_log2(want)), reals_sub(l, rough_log2(b->at_high)));
+        } else {
+            part = reals_div(reals_of(lanes_sub(b->at_low, want)), reals_of(lanes_sub(b->at_low, b->at_high)));
+        }
+        span = reals_min(reals_mul(span, part), reals_all(0x1.fffffep30f));
+        middle = lanes_add(b->low, lanes_of(span));
+    }
+    return lanes_max(lanes_min(middle, lanes_sub(b->high, one)), lanes_add(b->low, one));
+}
+
+/* Narrows the bracket to the threshold `low`: count(low) == want, or > want only by ties with low.
+ * `guess` is tried first in the lanes where it lies inside. */
+static void narrow(const int32_t *x, size_t n, struct bracket *b, lanes want, lanes guess)
+{
+    for (int step = 0;; step++) {
+        truth open = truth_and(lanes_greater(b->at_low, want),
+                               lanes_greater(lanes_sub(b->high, lanes_all(1)), b->low)), enough, few;
+        lanes middle, c;
+
+        if (!truth_bits(open))
+            return;
+        middle = aim(b, want, step);
+        if (step == 0)
+            middle = lanes_pick(middle, truth_and(lanes_greater(guess, b->low), lanes_greater(b->high, guess)), guess);
+        c = count_from(x, n, middle);
+        few = truth_and(open, lanes_greater(want, c));
+        enough = truth_without(open, few);
+        b->low = lanes_pick(b->low, enough, middle);
+        b->at_low = lanes_pick(b->at_low, enough, c);
+        b->high = lanes_pick(b->high, few, middle);
+        b->at_high = lanes_pick(b->at_high, few, c);
+    }
+}
+
+/* What is kept of a group of queries from tile to tile. */
+struct group {
+    const struct sofa_tiling *tiling;
+    const uint32_t *rows; /* of the head, [n] */
+    size_t n;
+    double unit[SOFA_GROUP]; /* A^ of a packed score of 1 */
+    lanes benchmark, guess;
+    int32_t visible[SOFA_GROUP], quota[SOFA_GROUP];
+};
+
+/* Visible keys of a tile in every lane; scores that are not visible become INT32_MIN. */
+static void hide(struct group *g, int32_t *x, size_t start, size_t n)
+{
+    lanes visible;
+    int32_t least = (int32_t)n;
+
+    for (size_t l = 0; l < SOFA_GROUP; l++) {
+        size_t all = sofa_visible(g->tiling, g->rows[l < g->n ? l : g->n - 1]);
+
+        g->visible[l] = all <= start ? 0 : all - start < n ? (int32_t)(all - start) : (int32_t)n;
+        g->quota[l] = (int32_t)sofa_quota((size_t)g->visible[l], l < g->n ? g->tiling->permille : 1000);
+        least = g->visible[l] < least ? g->visible[l] : least;
+    }
+    visible = lanes_load(g->visible);
+    for (int32_t j = least; j < (int32_t)n; j++) {
+        int32_t *at = x + (size_t)j * SOFA_GROUP;
+
+        lanes_store(at, lanes_pick(lanes_all(INT32_MIN), lanes_greater(visible, lanes_all(j)), lanes_load(at)));
+    }
+}
+
+/* The least packed score that clipping lets through, in every lane. */
+static lanes clip_floor(const struct group *g)
+{
+    int32_t benchmark[SOFA_GROUP], least[SOFA_GROUP];
+
+    lanes_store(benchmark, g->benchmark);
+    for (size_t l = 0; l < SOFA_GROUP; l++) {
+        double t = ceil((benchmark[l] * g->unit[l] - g->tiling->reach) / g->unit[l]);
+
+        least[l] = t < -SOFA_SCORE_MAX ? -SOFA_SCORE_MAX : (int32_t)t;
+    }
+    return lanes_load(least);
+}
+
+/* Row masks from the lanes' comparisons: bit j of row l is set where x[j][l] >= threshold[l]. */
+static void mark(const struct group *g, const int32_t *x, size_t start, size_t n, lanes threshold,
+                 const uint32_t *block_row, struct sofa_marks *marks)
+{
+    for (size_t j0 = 0; j0 < n; j0 += 32) {
+        uint16_t column[32] = {0};
+        size_t m = n - j0 < 32 ? n - j0 : 32, at = start + j0;
+
+        for (size_t j = 0; j < m; j++)
+            column[j] = (uint16_t)~truth_bits(lanes_greater(threshold, lanes_load(x + (j0 + j) * SOFA_GROUP)));
+        for (size_t l = 0; l < g->n; l++) {
+            uint64_t bits = transpose_bits(column, l);
+            uint64_t *row = marks->bits + block_row[l] * marks->words + at / 64;
+
+            row[0] |= bits << at % 64;
+            if (at % 64 > 32)
+                row[1] |= bits >> (64 - at % 64);
+        }
+    }
+}
+
+/* Of the keys that tie with the threshold, the last ones give way. */
+static void drop_ties(const int32_t *x, size_t lane, size_t start, size_t n, int32_t threshold, int32_t excess,
+                      uint64_t *row)
+{
+    for (size_t j = n; excess > 0; j--)
+        if (x[(j - 1) * SOFA_GROUP + lane] == threshold) {
+            size_t key = start + j - 1;
+
+            row[key / 64] &= ~((uint64_t)1 << key % 64);
+            excess--;
+        }
+}
+
+static void leave_first(const struct group *g, const int32_t *x, size_t start, size_t n, lanes most, unsigned selected,
+                        size_t tile, const uint32_t *block_row, struct sofa_marks *marks)
+{
+    lanes index = lanes_all(0);
+    int32_t first[SOFA_GROUP];
+
+    for (size_t j = n; j-- > 0;)
+        index = lanes_pick(index, lanes_equal(lanes_load(x + j * SOFA_GROUP), most), lanes_all((int32_t)j));
+    lanes_store(first, index);
+    for (size_t l = 0; l < g->n; l++)
+        marks->first[block_row[l] * g->tiling->tiles + tile] =
+            selected >> l & 1 ? (uint32_t)start + (uint32_t)first[l] : UINT32_MAX;
+}
+
+static void select_tile(struct group *g, int32_t *x, size_t tile, const uint32_t *block_row, struct sofa_marks *marks)
+{
+    size_t start = tile * g->tiling->keys;
+    size_t n = g->tiling->s - start < g->tiling->keys ? g->tiling->s - start : g->tiling->keys;
+    lanes least, most, want, floor, feasible, visible;
+    int32_t threshold[SOFA_GROUP], count[SOFA_GROUP];
+    struct bracket b;
+
+    hide(g, x, start, n);
+    want = lanes_load(g->quota);
+    visible = lanes_load(g->visible);
+    range(x, n, &least, &most);
+    g->benchmark = g->tiling->reference == SOFA_REFERENCE_SEGMENT ? most : lanes_max(g->benchmark, most);
+    floor = lanes_max(least, lanes_all(-SOFA_SCORE_MAX));
+    feasible = visible;
+    if (g->tiling->reach < INFINITY) {
+        floor = lanes_max(floor, clip_floor(g));
+        feasible = count_from(x, n, floor);
+    }
+    lanes_store(count, feasible);
+    for (size_t l = 0; l < g->n; l++)
+        marks->clipped += (size_t)(g->visible[l] - count[l]);
+    b = (struct bracket){floor, lanes_add(most, lanes_all(1)), feasible, lanes_all(0)};
+    narrow(x, n, &b, want, g->guess);
+    g->guess = b.low;
+    mark(g, x, start, n, b.low, block_row, marks);
+    lanes_store(threshold, b.low);
+    lanes_store(count, b.at_low);
+    for (size_t l = 0; l < g->n; l++)
+        if (count[l] > g->quota[l])
+            drop_ties(x, l, start, n, threshold[l], count[l] - g->quota[l],
+                      marks->bits + block_row[l] * marks->words);
+    if (marks->first)
+        leave_first(g, x, start, n, most, truth_bits(lanes_greater(b.at_low, lanes_all(0))), tile, block_row, marks);
+}
+
+/* The group's queries, word by word, a query to a lane. */
+static void gather_queries(const struct sofa_packed *packed, const uint32_t *rows, size_t n, int32_t *q)
+{
+    memset(q, 0, packed->words * SOFA_GROUP * sizeof *q);
+    for (size_t l = 0; l < n; l++)
+        for (size_t c = 0; c < packed->words; c++)
+            q[c * SOFA_GROUP + l] = packed->q[rows[l] * packed->words + c];
+}
+
+static void select_rows(const struct sofa_packed *packed, const struct sofa_tiling *tiling, const uint32_t *rows,
+                        const uint32_t *block_row, size_t n, struct sofa_marks *marks, int32_t *q, int32_t *x)
+{
+    struct group g = {.tiling = tiling, .rows = rows, .n = n};
+    size_t visible = sofa_visible(tiling, rows[n - 1]), chunk = sofa_chunk_tiles(tiling) * tiling->keys;
+
+    gather_queries(packed, rows, n, q);
+    g.benchmark = g.guess = lanes_all(INT32_MIN);
+    for (size_t l = 0; l < SOFA_GROUP; l++)
+        g.unit[l] = l < n ? ldexp(1, 1 + packed->shift[rows[l]]) : 1;
+    for (size_t start = 0; start < visible; start += chunk) {
+        size_t end = start + chunk < packed->s ? start + chunk : packed->s, base = start / SOFA_GROUP * SOFA_GROUP;
+
+        for (size_t j = base; j < end && j < visible; j += SOFA_GROUP) {
+            const int32_t *k = packed->k + j * packed->words;
+            int32_t *out = x + (j - base) * SOFA_GROUP;
+
+            if (packed->bits == 8)
+                products8(q, k, packed->bias + j, packed->words, out);
+            else
+                products16(q, k, packed->words, out);
+        }
+        for (size_t tile = start / tiling->keys; tile * tiling->keys < end && tile * tiling->keys < visible; tile++)
+            select_tile(&g, x + (tile * tiling->keys - base) * SOFA_GROUP, tile, block_row, marks);
+    }
+}
+
