@@ -8,13 +8,14 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "model/explain.h"
 #include "model/simulator.h"
 #include "report/report.h"
 
 struct evaluate_options {
     struct sofa_strings set;
-    const char *point, *isa;
-    bool json, simulate;
+    const char *point, *isa, *explain;
+    bool json, simulate, action_counts;
 };
 #define OPTION(member) .offset = offsetof(struct evaluate_options, member)
 static const struct sofa_option options[] = {
@@ -23,6 +24,10 @@ static const struct sofa_option options[] = {
     {.name = "point", .kind = SOFA_OPTION_STRING, OPTION(point), .argument = "FILE[#ID]",
      .help = "a point of a pareto.json (the first, or the one with this id)"},
     {.name = "simulate", .kind = SOFA_OPTION_FLAG, OPTION(simulate), .help = "also by the cycle-level simulator"},
+    {.name = "explain", .kind = SOFA_OPTION_STRING, OPTION(explain), .argument = "METRIC",
+     .help = "instead: how a metric came about, with the source of every constant"},
+    {.name = "action-counts", .kind = SOFA_OPTION_FLAG, OPTION(action_counts),
+     .help = "instead: the operations as Accelergy action counts (bytes for memories)"},
     {.name = "json", .kind = SOFA_OPTION_FLAG, OPTION(json), .help = "as JSON"},
     {.name = "isa", .kind = SOFA_OPTION_STRING, OPTION(isa), .argument = "NAME", .help = "instruction set of the kernel"},
 };
@@ -128,6 +133,30 @@ static enum sofa_code print(const struct sofa_problem *problem, const struct sof
     return rc;
 }
 
+/* --explain and --action-counts: text about the model's part of an evaluation. */
+static enum sofa_code print_trace(const struct evaluate_options *o, const struct sofa_problem *problem,
+                                  const struct sofa_design *design, const struct sofa_evaluation *e, struct sofa_err *err)
+{
+    const struct sofa_explained what = {&problem->hardware, design, &problem->workload, &e->selection, &e->result};
+    struct sofa_str text = SOFA_STR_INIT;
+    enum sofa_code rc;
+
+    if (o->explain) {
+        SOFA_TRY(sofa_model_explain(&what, o->explain, &text, err));
+    } else if (e->result.feasible) {
+        sofa_model_action_counts(&what, &text);
+    } else {
+        rc = sofa_fail(err, SOFA_E_EVAL, "this design cannot work: %s", e->result.reason);
+        goto out;
+    }
+    if (!text.failed)
+        fputs(text.text, stdout);
+    rc = text.failed ? sofa_fail_nomem(err, "the output") : sofa_output_finish(err);
+out:
+    sofa_str_release(&text);
+    return rc;
+}
+
 static enum sofa_code evaluate(const struct evaluate_options *o, const char *file, struct sofa_err *err)
 {
     struct sofa_arena arena = SOFA_ARENA_INIT;
@@ -145,6 +174,10 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
         SOFA_TRY(sofa_space_set(o->set.item[i], &design, err));
     SOFA_TRY(sofa_problem_measure_dense(problem, NULL, err));
     SOFA_TRY(sofa_evaluate_design(problem, &design, NULL, NULL, &arena, &e, err));
+    if (o->explain || o->action_counts) {
+        rc = print_trace(o, problem, &design, &e, err);
+        goto out;
+    }
     if (o->simulate && e.result.feasible)
         SOFA_TRY(sofa_simulate(&problem->hardware, &design, &problem->workload, &e.selection, &simulated.cycles,
                                &simulated.dram_bytes, err));

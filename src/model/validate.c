@@ -10,8 +10,6 @@
 const int sofa_validate_permille[SOFA_VALIDATE_LEVELS] = {187, 123, 74};
 #define TIGHTEST (SOFA_VALIDATE_LEVELS - 1)
 
-typedef double value_function(const struct sofa_validation *v, int what);
-
 /* ---- the chip itself ---- */
 
 static double area(const struct sofa_validation *v, int what)
@@ -388,7 +386,7 @@ static double complexity(const struct sofa_validation *v, int steps)
 
 static const struct {
     const char *name;
-    value_function *value;
+    double (*value)(const struct sofa_validation *v, int what);
     int what;
 } values[] = {
     {"area.prediction", area, SOFA_AREA_PREDICTION},
