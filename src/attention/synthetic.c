@@ -30,14 +30,14 @@ static float normal(gsl_rng *rng)
 }
 
 /* A token: partly its region's direction, partly its own. */
-static void fill_token(gsl_rng *rng, const float *lean, size_t h, float *x)
+static void fill_token(gsl_rng *rng, const float *lean, double weight, size_t h, float *x)
 {
     for (size_t j = 0; j < h; j++)
-        x[j] = (float)(REGION_WEIGHT * lean[j] + (1 - REGION_WEIGHT) * normal(rng));
+        x[j] = (float)(weight * lean[j] + (1 - weight) * normal(rng));
 }
 
 /* The first token's row holds the direction of its region until the others are filled. */
-static void fill_tokens(gsl_rng *rng, size_t s, size_t h, float *x)
+static void fill_tokens(gsl_rng *rng, double weight, size_t s, size_t h, float *x)
 {
     for (size_t first = 0; first < s; first += REGION_KEYS) {
         float *lean = x + first * h;
@@ -45,8 +45,8 @@ static void fill_tokens(gsl_rng *rng, size_t s, size_t h, float *x)
         for (size_t j = 0; j < h; j++)
             lean[j] = normal(rng);
         for (size_t i = first + 1; i < s && i < first + REGION_KEYS; i++)
-            fill_token(rng, lean, h, x + i * h);
-        fill_token(rng, lean, h, lean);
+            fill_token(rng, lean, weight, h, x + i * h);
+        fill_token(rng, lean, weight, h, lean);
     }
 }
 
@@ -131,7 +131,7 @@ enum sofa_code sofa_synthetic_head(const struct sofa_synthetic *synthetic, size_
 
     if (!rng)
         return sofa_fail_nomem(err, "synthetic rows");
-    fill_tokens(rng, s, h, x);
+    fill_tokens(rng, synthetic->share[SOFA_ROW_REGION] > 0 ? REGION_WEIGHT : 0, s, h, x);
     for (size_t j = 0; j < h * d; j++)
         wk[j] = (float)(normal(rng) / sqrt((double)h));
     multiply(x, wk, s, h, d, k);

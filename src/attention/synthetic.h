@@ -7,7 +7,7 @@
  * type III is close to none.
  *
  * A synthetic head has X and Wk drawn at random, K = X Wk exactly as a model would have it, and each
- * query built towards keys that it sees.  Its accuracy says nothing of any real model: whoever reports
+ * query built towards keys that it sees; tokens side by side are alike only where rows of type III need it.  Its accuracy says nothing of any real model: whoever reports
  * numbers from it says that they are synthetic.
  */
 #ifndef SOFA_ATTENTION_SYNTHETIC_H
