@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attention/attention.h"
+#include "attention/synthetic.h"
 #include "cli/cli.h"
 #include "cli/kernel_options.h"
 #include "transformer/rope.h"
@@ -13,7 +14,7 @@
 
 struct attention_options {
     struct sofa_kernel_options kernel;
-    bool causal, json;
+    bool causal, json, describe;
     double rope_theta; /* 0: none */
     const char *output;
     long layer; /* -1: tensors of one layer, without a prefix */
@@ -29,6 +30,8 @@ static const struct sofa_option options[] = {
      .help = "reads the tensors layers.N.X, layers.N.Wk and so on", .least = 0, .most = 1 << 20},
     {.name = "output", .letter = 'o', .kind = SOFA_OPTION_STRING, .offset = offsetof(struct attention_options, output),
      .argument = "FILE", .help = "writes khat, scores, selection and O as safetensors"},
+    {.name = "describe", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct attention_options, describe),
+     .help = "only says how many rows are of type I (a few keys dominate), II (spread), III (one region)"},
     {.name = "json", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct attention_options, json), .help = "as JSON"},
 };
 
@@ -316,6 +319,52 @@ static enum sofa_code print_text(const struct work *w, const struct sofa_attenti
     return sofa_output_finish(err);
 }
 
+/* Shares of the three types in the rows of one head. */
+static cJSON *types_json(const double share[SOFA_ROW_TYPES], size_t rows)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    for (int t = 0; t < SOFA_ROW_TYPES; t++)
+        cJSON_AddNumberToObject(o, sofa_row_type_names[t], share[t]);
+    cJSON_AddNumberToObject(o, "rows", (double)rows);
+    return o;
+}
+
+static void print_types(const char *what, const double share[SOFA_ROW_TYPES], size_t rows)
+{
+    printf("%s: type I %.1f %%, II %.1f %%, III %.1f %% of %zu rows\n", what, 100 * share[0], 100 * share[1], 100 * share[2], rows);
+}
+
+/* Classifies the rows of every head; needs Q and K alone. */
+static enum sofa_code describe(struct work *w, struct sofa_err *err)
+{
+    cJSON *o = cJSON_CreateObject(), *heads = cJSON_AddArrayToObject(o, "heads");
+    double mean[SOFA_ROW_TYPES] = {0}, share[SOFA_ROW_TYPES];
+    size_t group = w->heads / w->kv_heads, rows = 0;
+    enum sofa_code rc = SOFA_OK;
+    char name[32];
+
+    for (size_t h = 0; h < w->heads; h++) {
+        SOFA_TRY(sofa_rows_classify(w->s, w->d, w->o->causal, w->q.values + h * w->s * w->d,
+                                    w->k.values + h / group * w->s * w->d, share, &rows, &w->scratch, err));
+        for (int t = 0; t < SOFA_ROW_TYPES; t++)
+            mean[t] += share[t] / (double)w->heads;
+        cJSON_AddItemToArray(heads, types_json(share, rows));
+        snprintf(name, sizeof name, "head %zu", h);
+        if (!w->o->json)
+            print_types(name, share, rows);
+        sofa_arena_reset(&w->scratch);
+    }
+    cJSON_AddItemToObject(o, "mean", types_json(mean, rows));
+    if (!w->o->json)
+        print_types("mean", mean, rows);
+out:
+    if (rc == SOFA_OK && w->o->json)
+        return sofa_json_print(o, err);
+    cJSON_Delete(o);
+    return rc == SOFA_OK ? sofa_output_finish(err) : rc;
+}
+
 static enum sofa_code report(struct work *w, struct sofa_err *err)
 {
     struct sofa_attention_stats mean = sofa_kernel_statistics_mean(w->stats, w->heads);
@@ -344,9 +393,14 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
         rc = sofa_fail(err, SOFA_E_USAGE, "--rope-theta: %g is not a base from 1 to 1e12", o.rope_theta);
         goto out;
     }
+    o.kernel.dense = o.kernel.dense || o.describe; /* no settings, and neither X nor Wk, are needed */
     SOFA_TRY(sofa_attention_kernel_find(o.kernel.isa, &w.kernel, err));
     SOFA_TRY(sofa_kernel_options_settle(&o.kernel, 1, o.causal, &w.params, err));
     SOFA_TRY(read_inputs(&w, err));
+    if (o.describe) {
+        rc = describe(&w, err);
+        goto out;
+    }
     SOFA_TRY(prepare_outputs(&w, err));
     SOFA_TRY(run_heads(&w, err));
     SOFA_TRY(report(&w, err));
@@ -359,7 +413,7 @@ out:
 
 const struct sofa_command sofa_cmd_attention = {
     "attention",
-    "attention IN.safetensors|FOLDER_OF_NPY [--layer N] --tiles N --topk R [--radius X|inf] [--causal] [--rope-theta T] [--dense] [-o OUT] [--json]",
+    "attention IN.safetensors|FOLDER_OF_NPY [--layer N] --tiles N --topk R [--radius X|inf] [--causal] [--rope-theta T] [--dense] [--describe] [-o OUT] [--json]",
     "runs the sparse-attention kernel on tensors X [S,H], Wk [H,d], Q, K, V [S,d], or with a leading heads dimension",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

@@ -80,6 +80,9 @@ refuses 'text.safetensors: not a safetensors file' "a text is refused" "$tap_dir
 refuses "tensor 'X' is missing" "a file without the inputs is refused" "$tap_dir/a.safetensors" --tiles 4 --topk 0.5
 refuses "layers.5.X.npy" "a layer that isn't there is refused" "$dump/bert" --layer 5 --tiles 4 --topk 0.5
 refuses "'layers.0.X' is missing" "and in a file" "$dump/llama-gqa.safetensors" --layer 0 --tiles 4 --topk 0.5
+exits 0 "rows are described without running anything" "$SOFA_DSE" attention "$in" --describe --json
+is "$(/usr/bin/python3 -c 'import json,sys; d=json.load(sys.stdin)["mean"]; print(sorted(d))' <"$tap_dir/out")" \
+	"['I', 'II', 'III', 'rows']" "by the three types"
 exits 1 "an output that can't be written is a failure" "$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/none/a"
 says "none/a" "and names the file"
 finish
