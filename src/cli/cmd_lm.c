@@ -23,7 +23,7 @@ static const struct sofa_option options[] = {
     {.name = "text", .kind = SOFA_OPTION_STRING, .offset = offsetof(struct lm_options, text), .argument = "FILE",
      .help = "the text: bytes, or token ids as .npy"},
     {.name = "window", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct lm_options, window), .argument = "N",
-     .help = "tokens a window (default: the model's context, at most 1024)", .least = 1, .most = 1 << 28},
+     .help = "tokens a window (default: what model and text have, at most 1024)", .least = 1, .most = 1 << 28},
     {.name = "windows", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct lm_options, windows), .argument = "N",
      .help = "windows of the text (default: what it has, at most 4)", .least = 1, .most = 1 << 28},
     SOFA_KERNEL_OPTIONS(struct lm_options),
@@ -44,11 +44,13 @@ struct work {
 static void settle_windows(struct work *w)
 {
     const struct sofa_lm_shape *shape = sofa_lm_shape(w->lm);
-    size_t tokens = sofa_text_tokens(w->text), window, fit;
+    size_t tokens = sofa_text_tokens(w->text), after = shape->encoder ? 0 : 1, window, fit;
 
     window = shape->context < DEFAULT_WINDOW ? shape->context : DEFAULT_WINDOW;
+    if (tokens > after && tokens - after < window)
+        window = tokens - after;
     window = w->o->window ? (size_t)w->o->window : window;
-    fit = tokens > window ? (tokens - 1) / window : 1;
+    fit = tokens >= window + after ? (tokens - after) / window : 1;
     fit = fit < DEFAULT_WINDOWS ? fit : DEFAULT_WINDOWS;
     w->run.window = window;
     w->run.windows = w->o->windows ? (size_t)w->o->windows : fit;
@@ -89,6 +91,29 @@ static cJSON *layer_json(const struct work *w, size_t l)
     return o;
 }
 
+/* What there is of the loss: a language model's, or an encoder's distance to dense attention. */
+static const struct {
+    const char *key, *text;
+    size_t offset;
+} losses[] = {
+    {"bits_per_byte", "bits per byte", offsetof(struct sofa_lm_loss, bits_per_byte)},
+    {"nats_per_token", "nats per token", offsetof(struct sofa_lm_loss, nats_per_token)},
+    {"perplexity", "perplexity", offsetof(struct sofa_lm_loss, perplexity)},
+    {"hidden_error", "hidden error", offsetof(struct sofa_lm_loss, hidden_error)},
+    {"hidden_cosine", "hidden cosine", offsetof(struct sofa_lm_loss, hidden_cosine)},
+    {"sentence_error", "sentence error", offsetof(struct sofa_lm_loss, sentence_error)},
+    {"sentence_cosine", "sentence cosine", offsetof(struct sofa_lm_loss, sentence_cosine)},
+};
+#define N_LOSSES (sizeof losses / sizeof *losses)
+
+static double loss_value(const struct work *w, size_t i)
+{
+    double x;
+
+    memcpy(&x, (const char *)&w->loss + losses[i].offset, sizeof x);
+    return x;
+}
+
 static enum sofa_code print_json(const struct work *w, struct sofa_err *err)
 {
     const struct sofa_lm_shape *shape = sofa_lm_shape(w->lm);
@@ -101,9 +126,9 @@ static enum sofa_code print_json(const struct work *w, struct sofa_err *err)
     cJSON_AddNumberToObject(o, "windows", (double)w->run.windows);
     cJSON_AddStringToObject(o, "isa", sofa_attention_kernel_name(w->run.kernel));
     cJSON_AddBoolToObject(o, "dense", !w->run.layer);
-    cJSON_AddNumberToObject(o, "bits_per_byte", w->loss.bits_per_byte);
-    cJSON_AddNumberToObject(o, "nats_per_token", w->loss.nats_per_token);
-    cJSON_AddNumberToObject(o, "perplexity", w->loss.perplexity);
+    for (size_t i = 0; i < N_LOSSES; i++)
+        if (!isnan(loss_value(w, i)) || i < 3)
+            cJSON_AddNumberToObject(o, losses[i].key, loss_value(w, i));
     if (w->run.layer) {
         cJSON_AddItemToObject(o, "statistics", sofa_kernel_statistics_json(&mean));
         list = cJSON_AddArrayToObject(o, "layers");
@@ -131,9 +156,9 @@ static enum sofa_code print_text(const struct work *w, struct sofa_err *err)
 {
     printf("%s, %s attention, %zu window%s of %zu tokens\n", w->directory, w->run.layer ? "sparse" : "dense",
            w->run.windows, w->run.windows == 1 ? "" : "s", w->run.window);
-    if (!isnan(w->loss.bits_per_byte))
-        printf("bits per byte   %.6f\n", w->loss.bits_per_byte);
-    printf("nats per token  %.6f\nperplexity      %.6f\n", w->loss.nats_per_token, w->loss.perplexity);
+    for (size_t i = 0; i < N_LOSSES; i++)
+        if (!isnan(loss_value(w, i)))
+            printf("%-15s %.6f\n", losses[i].text, loss_value(w, i));
     if (w->run.layer)
         print_layers(w);
     return sofa_output_finish(err);

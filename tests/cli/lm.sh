@@ -36,6 +36,18 @@ exits 0 "it prints for people" "$SOFA_DSE" lm "$model" --text "$text" --window 6
 grep -q '^bits per byte' "$tap_dir/out"
 ok $? "bits per byte on a line"
 
+# other families, with token ids
+families=$SOFA_SRCDIR/tests/golden/transformer/families
+exits 0 "a model of tokens reads ids" "$SOFA_DSE" lm "$families/gpt2" --text "$families/gpt2/ids.npy" --window 31 \
+	--tiles 4 --topk 1 --json
+near "$(number perplexity)" "$(awk -v x="$(number nats_per_token)" 'BEGIN { printf "%.12f", exp(x) }')" 1e-6 \
+	"perplexity is the exponential of the loss"
+grep -q '"bits_per_byte":[[:space:]]*null' "$tap_dir/out"
+ok $? "bits per byte are null where a token is no byte"
+exits 0 "an encoder runs" "$SOFA_DSE" lm "$families/bert" --text "$families/bert/ids.npy" --window 28 --tiles 4 --topk 0.3
+grep -q '^hidden cosine *0\.' "$tap_dir/out"
+ok $? "its loss is the distance to dense attention"
+
 refuses() {
 	refuses_pattern=$1 refuses_name=$2
 	shift 2
