@@ -16,6 +16,8 @@ static const struct sofa_command *const commands[] = {
     &sofa_cmd_lm,
     &sofa_cmd_validate,
     &sofa_cmd_compare,
+    &sofa_cmd_sweep,
+    &sofa_cmd_merge,
     &sofa_cmd_list,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -36,10 +36,10 @@ static const struct sofa_field space_table[] = {
 };
 
 /* A path as the file means it: relative to its own folder; a name that is no file there stays. */
-static enum sofa_code resolve(struct sofa_space *space, const char *text, bool may_be_name, const char **path,
+static enum sofa_code resolve(struct sofa_space *space, const struct sofa_node *node, const char *text, bool may_be_name, const char **path,
                               struct sofa_err *err)
 {
-    char *joined = sofa_path_relative_to_file(space->file, text);
+    char *joined = sofa_path_relative_to_file(node->file, text);
     bool is_name = joined && may_be_name && !sofa_file_exists(joined) && !strchr(text, '/');
 
     *path = joined ? sofa_arena_strdup(&space->arena, is_name ? text : joined) : NULL;
@@ -75,8 +75,8 @@ static enum sofa_code read_checkpoint(struct sofa_space *space, const struct sof
         return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
     if (!f->text || !f->window)
         return sofa_node_fail(node, err, "'%s' is missing here", f->text ? "window" : "text");
-    SOFA_TRY(resolve(space, f->checkpoint, false, &w->checkpoint, err));
-    SOFA_TRY(resolve(space, f->text, false, &w->text, err));
+    SOFA_TRY(resolve(space, node, f->checkpoint, false, &w->checkpoint, err));
+    SOFA_TRY(resolve(space, node, f->text, false, &w->text, err));
     w->window = f->window;
     w->windows = f->windows ? f->windows : 1;
 out:
@@ -139,10 +139,10 @@ static enum sofa_code read_shape(struct sofa_space *space, const struct sofa_nod
         return sofa_node_fail(node, err, "a workload is either a 'checkpoint' with its 'text' or the 'name' of a shape");
     if (f->statistics && f->synthetic)
         return sofa_node_fail(f->synthetic, err, "'statistics' are given; nothing is left to be synthetic");
-    SOFA_TRY(resolve(space, f->name, true, &w->shape, err));
+    SOFA_TRY(resolve(space, node, f->name, true, &w->shape, err));
     SOFA_TRY(read_synthetic(f->synthetic, w, err));
     if (f->statistics)
-        SOFA_TRY(resolve(space, f->statistics, true, &w->statistics, err));
+        SOFA_TRY(resolve(space, node, f->statistics, true, &w->statistics, err));
 out:
     return rc;
 }
@@ -171,7 +171,7 @@ static enum sofa_code read_hardware(struct sofa_space *space, const struct sofa_
 
     space->hardware_node = node;
     SOFA_TRY(sofa_node_string(node, &text, err));
-    rc = resolve(space, text, true, &space->hardware, err);
+    rc = resolve(space, node, text, true, &space->hardware, err);
 out:
     return rc;
 }
@@ -358,7 +358,7 @@ out:
     return rc;
 }
 
-static enum sofa_code read_root(struct sofa_space *space, struct sofa_err *err)
+static enum sofa_code read_root(struct sofa_space *space, const struct sofa_space_override *override, struct sofa_err *err)
 {
     struct space_fields f = {0};
     enum sofa_code rc;
@@ -368,8 +368,8 @@ static enum sofa_code read_root(struct sofa_space *space, struct sofa_err *err)
     if (!f.name[0] || f.name[0] == '.' || strchr(f.name, '/'))
         return sofa_node_fail(sofa_node_get(sofa_document_root(space->document), "name"), err,
                               "'%s' can't name a folder; expected letters, digits, '-', '_' and '.'", f.name);
-    SOFA_TRY(read_workload(space, f.workload, err));
-    SOFA_TRY(read_hardware(space, f.hardware, err));
+    SOFA_TRY(read_workload(space, override && override->workload ? override->workload : f.workload, err));
+    SOFA_TRY(read_hardware(space, override && override->hardware ? override->hardware : f.hardware, err));
     SOFA_TRY(check_parameters(space, f.parameters, err));
     SOFA_TRY(read_goals(space, &f, err));
     if (f.constraints)
@@ -379,29 +379,51 @@ out:
     return rc;
 }
 
-enum sofa_code sofa_space_read(const char *file, struct sofa_space **space, struct sofa_err *err)
+static enum sofa_code take_digest(struct sofa_space *space, struct sofa_err *err)
+{
+    struct sofa_str all = SOFA_STR_INIT;
+    enum sofa_code rc = SOFA_OK;
+    const char *text;
+    size_t size;
+
+    text = sofa_document_text(space->document, &size);
+    sofa_str_add_bytes(&all, text, size);
+    sofa_str_add(&all, space->replaced);
+    if (all.failed)
+        rc = sofa_fail_nomem(err, space->file);
+    else
+        sofa_sha256(all.text, all.length, space->sha256);
+    sofa_str_release(&all);
+    return rc;
+}
+
+enum sofa_code sofa_space_read_with(const char *file, const struct sofa_space_override *override,
+                                    struct sofa_space **space, struct sofa_err *err)
 {
     struct sofa_space *s = calloc(1, sizeof *s);
-    const char *text;
     enum sofa_code rc;
-    size_t size;
 
     if (!s)
         return sofa_fail_nomem(err, file);
     s->file = sofa_arena_strdup(&s->arena, file);
-    if (!s->file) {
+    s->replaced = sofa_arena_strdup(&s->arena, override ? override->text : "");
+    if (!s->file || !s->replaced) {
         rc = sofa_fail_nomem(err, file);
         goto out;
     }
     SOFA_TRY(sofa_document_read(file, &s->document, err));
-    text = sofa_document_text(s->document, &size);
-    sofa_sha256(text, size, s->sha256);
-    SOFA_TRY(read_root(s, err));
+    SOFA_TRY(take_digest(s, err));
+    SOFA_TRY(read_root(s, override, err));
     *space = s;
     s = NULL;
 out:
     sofa_space_free(s);
     return rc;
+}
+
+enum sofa_code sofa_space_read(const char *file, struct sofa_space **space, struct sofa_err *err)
+{
+    return sofa_space_read_with(file, NULL, space, err);
 }
 
 void sofa_space_free(struct sofa_space *space)

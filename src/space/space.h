@@ -76,7 +76,8 @@ struct sofa_space {
     struct sofa_document *document;
     struct sofa_arena arena;
     const char *file, *name;
-    char sha256[SOFA_SHA256_TEXT];
+    const char *replaced; /* what stands in for parts of the file, "" for nothing */
+    char sha256[SOFA_SHA256_TEXT]; /* of the file's text and of what is replaced */
     const struct sofa_node *hardware_node;
     const char *hardware; /* a path or a name of `list hardware` */
     struct sofa_space_workload workload;
@@ -95,6 +96,16 @@ struct sofa_space {
 
 /* SOFA_E_INPUT with file, line and column.  The space points into itself: not to be copied. */
 enum sofa_code sofa_space_read(const char *file, struct sofa_space **space, struct sofa_err *err);
+
+/* The workload or hardware of a sweep in place of the file's own: nodes of another document, which must
+ * outlive the space and whose paths are relative to its file.  NULL members leave the file's. */
+struct sofa_space_override {
+    const struct sofa_node *workload, *hardware;
+    const char *text; /* the same however it was written, for digests */
+};
+/* `override` may be NULL. */
+enum sofa_code sofa_space_read_with(const char *file, const struct sofa_space_override *override,
+                                    struct sofa_space **space, struct sofa_err *err);
 void sofa_space_free(struct sofa_space *space);
 
 /* Lays out the lattice: `hardware` is the design of the hardware file (its `layers` set).  Call once. */

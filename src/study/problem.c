@@ -326,6 +326,12 @@ out:
 enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct sofa_problem **problem,
                                  struct sofa_err *err)
 {
+    return sofa_problem_open_with(space_file, NULL, isa, problem, err);
+}
+
+enum sofa_code sofa_problem_open_with(const char *space_file, const struct sofa_space_override *override, const char *isa,
+                                      struct sofa_problem **problem, struct sofa_err *err)
+{
     struct sofa_problem *p = calloc(1, sizeof *p);
     enum sofa_code rc;
 
@@ -334,7 +340,7 @@ enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct
     p->dense.nats_per_token = NAN;
     p->level = SOFA_STATS_MODEL;
     SOFA_TRY(sofa_attention_kernel_find(isa, &p->kernel, err));
-    SOFA_TRY(sofa_space_read(space_file, &p->space, err));
+    SOFA_TRY(sofa_space_read_with(space_file, override, &p->space, err));
     SOFA_TRY(open_workload(p, err));
     SOFA_TRY(open_hardware(p, err));
     if (!sofa_problem_runs_kernel(p))

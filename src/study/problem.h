@@ -68,6 +68,9 @@ struct sofa_problem {
 /* `isa` as for sofa_attention_kernel_find.  SOFA_E_INPUT with the place in the file that is wrong. */
 enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct sofa_problem **problem,
                                  struct sofa_err *err);
+/* The same with a workload or hardware in place of the file's. */
+enum sofa_code sofa_problem_open_with(const char *space_file, const struct sofa_space_override *override, const char *isa,
+                                      struct sofa_problem **problem, struct sofa_err *err);
 void sofa_problem_free(struct sofa_problem *problem);
 
 /* Measures the loss with dense attention, once; needed before designs are evaluated.  For a shape it

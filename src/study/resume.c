@@ -119,6 +119,7 @@ static enum sofa_code check_metas(struct sofa_loop *l, struct sofa_err *err)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
     SOFA_TRY(check_meta(l, "program version", PACKAGE_VERSION, err));
     SOFA_TRY(check_space(l, err));
+    SOFA_TRY(check_meta(l, "workload or hardware of a sweep", l->problem->space->replaced, err));
     SOFA_TRY(check_meta(l, "algorithm", s->algorithm, err));
     SOFA_TRY(check_meta(l, "seed", seed, err));
     SOFA_TRY(check_meta(l, "number of evaluations under way", parallel, err));

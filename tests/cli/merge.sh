@@ -1,0 +1,59 @@
+#!/bin/sh
+# merge: one front of many, the same whichever way it is put together.
+. "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+cd "$tap_dir" || exit 99
+json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
+
+cat >space.yaml <<END
+version: 1
+name: small
+workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
+hardware: sofa-28nm
+parameters:
+  tiles: {each: layer, range: [2, 16], step: 2}
+  topk: {values: [5 %, 10 %, 20 %, 40 %]}
+objectives: [latency, throughput, accuracy_loss]
+search: {algorithm: random, evaluations: 20, parallel: 4}
+END
+for seed in 1 2 3; do
+	exits 0 "a study with seed $seed" "$SOFA_DSE" explore space.yaml --seed $seed -o "s$seed" --progress none
+done
+exits 0 "studies and fronts are merged" "$SOFA_DSE" merge s1 s2/pareto.json s3 -o all.json
+# the front of all points, by the definition
+cat >front.py <<'END'
+import json, sys
+sign = {"minimize": 1, "maximize": -1}
+points, out = [], []
+for f in sys.argv[1:]:
+    d = json.load(open(f))
+    for p in d["points"]:
+        points.append(tuple(sign[o["goal"]] * p["objectives"][o["name"]] for o in d["objectives"]))
+for p in set(points):
+    if not any(q != p and all(a <= b for a, b in zip(q, p)) for q in points):
+        out.append(p)
+print(sorted(out))
+END
+is "$(/usr/bin/python3 front.py all.json)" "$(/usr/bin/python3 front.py s1/pareto.json s2/pareto.json s3/pareto.json)" \
+	"the result is the front of all points, with an objective that is maximised"
+is "$(json all.json "len(d['points'])")" "$(/usr/bin/python3 front.py s*/pareto.json | grep -o '(' | wc -l)" "each once"
+exits 0 "merged in two steps" "$SOFA_DSE" merge s1 s2 -o two.json
+exits 0 "merged in two steps" "$SOFA_DSE" merge two.json s3 -o three.json
+is "$(/usr/bin/python3 front.py three.json)" "$(/usr/bin/python3 front.py all.json)" "it is the same front"
+is "$(json three.json "d['hypervolume']")" "$(json all.json "d['hypervolume']")" "with the same hypervolume"
+is "$(json three.json "any('from' in p['from'] for p in d['points'])")" True "that still knows where its points come from"
+exits 0 "a merged front's points can be evaluated" "$SOFA_DSE" evaluate space.yaml --point all.json#0 --json
+cp "$tap_dir/out" again.json
+is "$(json again.json "d['objectives']")" "$(json all.json "d['points'][0]['objectives']")" "to the same numbers"
+
+sed 's/throughput/energy/' space.yaml >other.yaml
+exits 0 "a study of other objectives" "$SOFA_DSE" explore other.yaml -o other --progress none
+exits 2 "is not merged with them" "$SOFA_DSE" merge s1 other -o bad.json
+says 'other/pareto.json: its objectives are not those of s1/pareto.json' "and named"
+exits 2 "a file that is no front" "$SOFA_DSE" merge s1 space.yaml -o bad.json
+says 'space.yaml: not a JSON document' "is named"
+exits 2 "a folder without a study" "$SOFA_DSE" merge s1 . -o bad.json
+exits 2 "without -o" "$SOFA_DSE" merge s1 s2
+exits 1 "a place that can't be written" "$SOFA_DSE" merge s1 s2 -o nowhere/out.json
+[ ! -e bad.json ]
+ok $? "nothing was written"
+finish
