@@ -94,8 +94,8 @@ static enum sofa_code fail_undone(const struct sofa_sweep *s, const char *folder
             return sofa_fail(err, SOFA_E_EVAL, "%zu of %zu tasks failed; %s: %.*s", count[SOFA_TASK_FAILED], s->n_tasks,
                              s->task[i].name, (int)strcspn(status.error, "\n"), status.error);
     }
-    return sofa_fail(err, SOFA_E_EVAL, "%zu of %zu tasks are not done; run the sweep again", s->n_tasks - count[SOFA_TASK_DONE],
-                     s->n_tasks);
+    return sofa_fail(err, SOFA_E_EVAL, "%zu of %zu tasks are not done, %zu of them are running; run the sweep again",
+                     s->n_tasks - count[SOFA_TASK_DONE], s->n_tasks, count[SOFA_TASK_RUNNING]);
 }
 
 static enum sofa_code merge_tasks(const struct sofa_sweep *s, const char *folder, struct sofa_err *err)

@@ -172,20 +172,23 @@ enum sofa_code sofa_sweep_serve(const struct sofa_sweep *sweep, const char *fold
 }
 
 /* Jobs of an earlier run that are still in the queue would run the same tasks. */
-static enum sofa_code refuse_twice(const char *jobs_file, struct sofa_err *err)
+static enum sofa_code refuse_twice(const char *folder, struct sofa_err *err)
 {
-    char *ids = NULL;
+    char *jobs = sofa_format("%s/slurm/jobs", folder), *ids = NULL;
     bool active = false;
     size_t size;
-    enum sofa_code rc;
+    enum sofa_code rc = SOFA_OK;
 
-    if (sofa_file_read(jobs_file, (size_t)1 << 20, &ids, &size, NULL) != SOFA_OK)
-        return SOFA_OK;
+    if (!jobs)
+        return sofa_fail_nomem(err, "the jobs");
+    if (sofa_file_read(jobs, (size_t)1 << 20, &ids, &size, NULL) != SOFA_OK)
+        goto out;
     SOFA_TRY(sofa_slurm_active(ids, &active, err));
     if (active)
         rc = sofa_fail(err, SOFA_E_IO, "jobs of this sweep are still in the queue: %s; 'sweep --status' tells of them, scancel "
                        "ends them", ids);
 out:
+    free(jobs);
     free(ids);
     return rc;
 }
@@ -220,7 +223,6 @@ static enum sofa_code submit(const struct sofa_sweep_run *run, const char *progr
 
     if (!jobs)
         return sofa_fail_nomem(err, "the jobs");
-    SOFA_TRY(refuse_twice(jobs, err));
     rc = sofa_slurm_submit(&a, ids, err);
     if (ids->length) {
         enum sofa_code kept = sofa_file_write_atomic(jobs, ids->text, ids->length, rc == SOFA_OK ? err : NULL);
@@ -238,8 +240,9 @@ enum sofa_code sofa_sweep_run_slurm(const struct sofa_sweep_run *run, struct sof
     char *program = NULL, *file = NULL, *folder = NULL;
     enum sofa_code rc;
 
+    SOFA_TRY(refuse_twice(run->folder, err));
     if (!run->n_todo)
-        return SOFA_OK;
+        goto out;
     SOFA_TRY(find_program(&program, err));
     SOFA_TRY(sofa_make_directory(run->folder, err));
     file = realpath(run->sweep->file, NULL);

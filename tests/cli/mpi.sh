@@ -79,7 +79,8 @@ launcher=$(ps -o pid= --ppid $pid | tr -d ' ')
 rank=$(ps -o pid=,comm= --ppid "${launcher:-$pid}" | awk '$2 ~ /sofa-dse/ { print $1 }' | tail -n 1)
 [ -n "$rank" ] && kill -KILL "$rank"
 wait $pid
-[ $? -ne 0 ] || [ -z "$rank" ]
+status=$?
+[ $status -ne 0 ] || [ -z "$rank" ]
 ok $? "a rank that is killed ends the job"
 exits 0 "the study goes on with other workers" "$SOFA_DSE" explore long.yaml -o died --resume --progress none --jobs 2
 cmp -s died/pareto.json whole/pareto.json

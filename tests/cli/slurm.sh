@@ -32,7 +32,7 @@ parameters:
 objectives: [latency, energy, accuracy_loss]
 search: {algorithm: random, evaluations: 12, seed: 3, parallel: 4}
 END
-cp space.yaml '$(touch pwned) `id`.yaml'
+cp space.yaml "\$(touch pwned) \`id\`.yaml"
 cat >sweep.yaml <<END
 version: 1
 name: matrix
@@ -73,7 +73,7 @@ cmp -s slurm/pareto.json local/pareto.json
 ok $? "a job merges once the tasks have ended"
 
 # a task that is warned of its time limit goes back into the queue
-sed 's/evaluations: 12/evaluations: 3000/' space.yaml >long.yaml
+sed 's/evaluations: 12/evaluations: 600/' space.yaml >long.yaml
 printf 'version: 1\nname: long\nmatrix: {space: long.yaml, seed: [1]}\n' >long-sweep.yaml
 exits 0 "a longer task" "$SOFA_DSE" sweep long-sweep.yaml -o long-local --progress none
 exits 0 "on Slurm" "$SOFA_DSE" sweep long-sweep.yaml -o long --executor slurm
@@ -84,8 +84,7 @@ while [ $i -lt 200 ] && ! "$SOFA_DSE" sweep long-sweep.yaml -o long --status | g
 	i=$((i + 1))
 done
 exits 1 "jobs that are still queued are not submitted twice" "$SOFA_DSE" sweep long-sweep.yaml -o long --executor slurm
-says "still in the queue: $job," "and named" || sed 's/^/# /' "$tap_dir/err"
-sleep 0.3
+says "still in the queue: $job," "and named"
 scancel --signal=USR1 --batch "${job}_0"
 i=0
 while [ $i -lt 100 ] && [ "$(scontrol show job "${job}_0" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')" != 1 ]; do
