@@ -6,10 +6,17 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tools/debian-packages.sh"
 
 # shellcheck disable=SC2086
-need_packages $build_packages libcmocka-dev sqlite3 python3 python3-jsonschema python3-yaml shellcheck mandoc yamllint
+need_packages $build_packages libcmocka-dev sqlite3 python3 python3-jsonschema python3-yaml shellcheck mandoc yamllint \
+	openmpi-bin libopenmpi-dev slurm-wlm
 # a build that was configured before cmocka was there has no unit tests: configure it anew
 grep -qs "^CMOCKA_TRUE='#'" "$root/build/config.log" && rm -f "$root/build/Makefile"
 build_tree "$root" "$root/build"
+# the same program with MPI, for the tests that run it over ranks
+if command -v mpicc >/dev/null; then
+	build_tree "$root" "$root/build-mpi" --with-mpi
+	SOFA_DSE_MPI=$root/build-mpi/sofa-dse
+	export SOFA_DSE_MPI
+fi
 
 echo "== running the tests"
 status=0

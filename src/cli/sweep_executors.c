@@ -229,7 +229,6 @@ static enum sofa_code submit(const struct sofa_sweep_run *run, const char *progr
 
         rc = rc == SOFA_OK ? kept : rc;
     }
-out:
     free(jobs);
     return rc;
 }

@@ -140,6 +140,10 @@ exits 0 "it goes on" "$SOFA_DSE" sweep sweep.yaml -o stopped --progress none --j
 cmp -s stopped/pareto.json whole/pareto.json
 ok $? "to the same bytes"
 
+exits 0 "the sweep of the examples has its tasks" "$SOFA_DSE" sweep "$SOFA_SRCDIR/examples/sweep/sweep.yaml" --list
+is "$(wc -l <"$tap_dir/out")" 7 "as many as its comment says"
+exits 0 "and runs" "$SOFA_DSE" sweep "$SOFA_SRCDIR/examples/sweep/sweep.yaml" --progress none -o example
+
 # bad input
 bad() {
 	sed "$1" sweep.yaml >bad.yaml
