@@ -287,7 +287,7 @@ static void damaged_rows_are_errors(void **state)
 static bool in_a_child(int (*child)(void))
 {
     pid_t pid;
-    int status;
+    int status = 0;
 
     fflush(stdout);
     pid = fork();
