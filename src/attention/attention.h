@@ -82,7 +82,8 @@ struct sofa_khat {
     const int32_t *q;
 };
 
-/* One implementation for one instruction set.  Integers are the same in all of them. */
+/* One implementation for one instruction set.  All give the same bits, integers and floats: sums run in
+ * a fixed order of 16 lanes and fused operations are the same everywhere. */
 struct sofa_attention_kernel;
 /* By name ("portable", "avx2", "avx512"), or the best this machine has for NULL or "auto";
  * SOFA_E_USAGE for a name that isn't known or that this machine can't run. */

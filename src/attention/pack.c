@@ -6,10 +6,12 @@
 /* One element of a row of words. */
 static void put(int32_t *row, size_t c, int bits, size_t stride, int32_t value)
 {
+    int16_t pair = (int16_t)value;
+
     if (bits == 8)
         ((int8_t *)(row + c / 4 * stride))[c % 4] = (int8_t)value;
     else
-        ((int16_t *)(row + c / 2 * stride))[c % 2] = (int16_t)value;
+        memcpy((char *)(row + c / 2 * stride) + c % 2 * sizeof pair, &pair, sizeof pair);
 }
 
 static void pack_keys(const struct sofa_khat *khat, int bits, size_t words, int32_t *k, int32_t *bias)

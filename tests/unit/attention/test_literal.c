@@ -122,11 +122,60 @@ static void every_variant_gives_the_bits_of_the_portable_one(void **state)
     sofa_arena_release(&arena);
 }
 
+/* K^ over its whole range and queries from one unit to the largest: some rows shift, some don't pack. */
+static void extreme_predictions_select_alike_in_every_variant(void **state)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    gsl_rng *rng = sofa_rng_new(9, 0);
+    const struct sofa_attention_kernel *portable, *kernel;
+    size_t n;
+    const char *const *names = sofa_attention_kernel_names(&n);
+
+    (void)state;
+    assert_int_equal(sofa_attention_kernel_find("portable", &portable, NULL), SOFA_OK);
+    for (int i = 0; i < 30; i++) {
+        struct random_case c = random_case(rng, 150, 130);
+        int32_t *k = malloc(c.s * c.d * sizeof *k);
+        uint8_t *expected = malloc(c.s * c.s), *got = malloc(c.s * c.s);
+        float *out = malloc(c.s * c.d * sizeof *out), *reference = malloc(c.s * c.d * sizeof *out);
+        int bits = i % 3 == 0 ? 8 : i % 3 == 1 ? 16 : 20;
+        struct sofa_khat khat = {c.s, c.d, 0.25, k};
+        struct sofa_attention_trace trace = {NULL, expected};
+
+        c.params.q_bits = i % 3 ? 16 : 8;
+        for (size_t j = 0; j < c.s * c.d; j++) {
+            int32_t most = 1 << (bits - 1);
+
+            k[j] = sofa_rng_below(rng, 4) ? (int32_t)sofa_rng_below(rng, 2 * (size_t)most) - most
+                                          : sofa_rng_below(rng, 2) ? -most : most - 1;
+            c.q[j] = (float)(ldexp(1, (int)sofa_rng_below(rng, 16)) * (sofa_rng_below(rng, 2) ? 1 : -1));
+            if (j / c.d % 2)
+                c.q[j] = sofa_rng_below(rng, 2) ? 32767 : -32767;
+        }
+        assert_int_equal(sofa_attention_run(portable, &c.params, &khat, c.q, c.k, c.v, reference, SOFA_STATS_NONE,
+                                            NULL, &trace, &arena, NULL), SOFA_OK);
+        trace.selection = got;
+        for (size_t j = 0; j < n; j++) {
+            if (sofa_attention_kernel_find(names[j], &kernel, NULL) != SOFA_OK)
+                continue;
+            assert_int_equal(sofa_attention_run(kernel, &c.params, &khat, c.q, c.k, c.v, out, SOFA_STATS_NONE, NULL,
+                                                &trace, &arena, NULL), SOFA_OK);
+            assert_memory_equal(got, expected, c.s * c.s);
+            assert_memory_equal(out, reference, c.s * c.d * sizeof *out);
+        }
+        free(k), free(expected), free(got), free(out), free(reference);
+        random_case_free(&c);
+    }
+    gsl_rng_free(rng);
+    sofa_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_cases_agree_with_the_literal_definition),
         cmocka_unit_test(every_variant_gives_the_bits_of_the_portable_one),
+        cmocka_unit_test(extreme_predictions_select_alike_in_every_variant),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
