@@ -29,6 +29,18 @@ enum sofa_code sofa_hardware_design(const struct sofa_hardware *hw, int layers, 
     return SOFA_OK;
 }
 
+struct sofa_sram_cost sofa_hardware_memory(const struct sofa_hardware *hw, enum sofa_memory memory, double capacity_bytes)
+{
+    const struct sofa_memory_factor *f = &hw->memory[memory];
+    struct sofa_sram_cost cost = sofa_sram_cost(&hw->sram, capacity_bytes);
+
+    cost.read_j_per_byte *= f->read;
+    cost.write_j_per_byte *= f->write;
+    cost.leakage_w *= f->leakage;
+    cost.area_mm2 *= f->area;
+    return cost;
+}
+
 double sofa_width_factor(const struct sofa_unit_cost *unit, double bits)
 {
     double f;

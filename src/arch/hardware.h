@@ -84,6 +84,12 @@ struct sofa_sram_cost {
     double area_mm2, leakage_w, read_j_per_byte, write_j_per_byte;
 };
 
+/* What other tables make of a memory's costs; all 1 with the built-in ones. */
+enum sofa_memory { SOFA_MEMORY_TOKEN, SOFA_MEMORY_WEIGHT, SOFA_MEMORY_TEMP, SOFA_MEMORY_COUNT };
+struct sofa_memory_factor {
+    double read, write, leakage, area;
+};
+
 struct sofa_dram {
     const char *name, *source;
     double channels;
@@ -101,6 +107,7 @@ struct sofa_hardware {
     double node_nm, vdd_v;
     struct sofa_technology technology;
     struct sofa_sram sram;
+    struct sofa_memory_factor memory[SOFA_MEMORY_COUNT];
     struct sofa_dram dram;
     struct sofa_widths widths;
     struct sofa_design design;            /* knobs' defaults; no layers */
@@ -110,7 +117,7 @@ struct sofa_hardware {
      * many scores a cycle pass the temporary SRAM. */
     double calibration_bytes_per_s, calibration_head_dim;
     const char *calibration_source;
-    struct sofa_document *document[3];    /* owned: the texts above live there */
+    struct sofa_document *document[5];    /* owned: the texts above live there */
 };
 
 /* Reads a hardware file and what it refers to.  SOFA_E_INPUT with place for an unknown key, a wrong
@@ -124,6 +131,8 @@ enum sofa_code sofa_hardware_design(const struct sofa_hardware *hw, int layers, 
 
 /* Costs of one memory of this capacity; all zero for a capacity of 0. */
 struct sofa_sram_cost sofa_sram_cost(const struct sofa_sram *sram, double capacity_bytes);
+/* The same for one of the hardware's memories, its factors included. */
+struct sofa_sram_cost sofa_hardware_memory(const struct sofa_hardware *hw, enum sofa_memory memory, double capacity_bytes);
 /* The factor by which a unit's cost grows at an operand width. */
 double sofa_width_factor(const struct sofa_unit_cost *unit, double bits);
 

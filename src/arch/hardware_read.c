@@ -412,6 +412,8 @@ enum sofa_code sofa_hardware_read(const char *path, struct sofa_hardware *hw, st
     hw->source = e.source;
     hw->node_nm = e.node > 0 ? e.node : hw->technology.node_nm;
     hw->vdd_v = e.vdd > 0 ? e.vdd : hw->technology.vdd_v;
+    for (int i = 0; i < SOFA_MEMORY_COUNT; i++)
+        hw->memory[i] = (struct sofa_memory_factor){1, 1, 1, 1};
     scale_costs(hw);
 out:
     if (rc != SOFA_OK)

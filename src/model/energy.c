@@ -29,9 +29,9 @@ static struct sofa_widest widest(const struct sofa_hardware *hw, const struct so
 void sofa_costs_init(struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design)
 {
     costs->widest = widest(hw, design);
-    costs->token = sofa_sram_cost(&hw->sram, design->token_sram_bytes);
-    costs->weight = sofa_sram_cost(&hw->sram, design->weight_sram_bytes);
-    costs->temp = sofa_sram_cost(&hw->sram, design->temp_sram_bytes);
+    costs->token = sofa_hardware_memory(hw, SOFA_MEMORY_TOKEN, design->token_sram_bytes);
+    costs->weight = sofa_hardware_memory(hw, SOFA_MEMORY_WEIGHT, design->weight_sram_bytes);
+    costs->temp = sofa_hardware_memory(hw, SOFA_MEMORY_TEMP, design->temp_sram_bytes);
     costs->predictor = design->prediction == SOFA_PREDICTION_DLZS ? SOFA_COMPONENT_SHIFT_PE : SOFA_COMPONENT_MULTIPLY4_PE;
 }
 

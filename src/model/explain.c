@@ -57,10 +57,10 @@ static void detail_bytes(const struct sofa_explained *w, struct sofa_str *out)
     add_statistics(w, out);
 }
 
-static void add_memory(const struct sofa_explained *w, const char *name, double capacity, double read, double write,
-                       struct sofa_str *out)
+static void add_memory(const struct sofa_explained *w, enum sofa_memory memory, const char *name, double capacity,
+                       double read, double write, struct sofa_str *out)
 {
-    struct sofa_sram_cost c = sofa_sram_cost(&w->hw->sram, capacity);
+    struct sofa_sram_cost c = sofa_hardware_memory(w->hw, memory, capacity);
 
     sofa_str_addf(out, "  %-13s %.4g B read at %.4g J/B, %.4g B written at %.4g J/B, leakage %.4g W\n", name, read,
                   c.read_j_per_byte, write, c.write_j_per_byte, c.leakage_w);
@@ -90,9 +90,9 @@ static void detail_energy(const struct sofa_explained *w, struct sofa_str *out)
         if (operations[i] > 0)
             sofa_str_addf(out, "  %-13s %.4g x %.4g J (%s)\n    source: %s\n", sofa_component_rows[i].name, operations[i],
                           hw->technology.unit[i].energy_j, sofa_component_rows[i].operation, hw->technology.unit[i].source);
-    add_memory(w, "token_sram", d->token_sram_bytes, o->token_read, o->token_write, out);
-    add_memory(w, "weight_sram", d->weight_sram_bytes, o->weight_read, o->weight_write, out);
-    add_memory(w, "temp_sram", d->temp_sram_bytes, o->temp_read, o->temp_write, out);
+    add_memory(w, SOFA_MEMORY_TOKEN, "token_sram", d->token_sram_bytes, o->token_read, o->token_write, out);
+    add_memory(w, SOFA_MEMORY_WEIGHT, "weight_sram", d->weight_sram_bytes, o->weight_read, o->weight_write, out);
+    add_memory(w, SOFA_MEMORY_TEMP, "temp_sram", d->temp_sram_bytes, o->temp_read, o->temp_write, out);
     sofa_str_addf(out, "    source: %s; %s\n    scale %.4g: %s\n    leakage: %s\n", hw->sram.source, hw->sram.point[0].source,
                   hw->sram.energy_scale, hw->sram.scale_source, hw->sram.leakage_source);
     sofa_str_addf(out, "  %-13s %.4g B x (%.4g + %.4g) J/B\n    source: %s\n", hw->dram.name, w->result->dram_bytes,

@@ -164,14 +164,37 @@ out:
     return rc;
 }
 
+/* hardware: {name: sofa-28nm, ert: FILE, art: FILE, access: 16 B}; a name alone is the short form */
+struct hardware_fields {
+    const char *name, *ert, *art;
+    double access_bytes;
+};
+static const struct sofa_field hardware_table[] = {
+    {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, name), .required = true},
+    {.key = "ert", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, ert)},
+    {.key = "art", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, art)},
+    {.key = "access", .kind = SOFA_FIELD_NUMBER, .offset = offsetof(struct hardware_fields, access_bytes), .unit = "B",
+     .least = 1, .most = 1e6},
+};
+
 static enum sofa_code read_hardware(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
 {
-    const char *text;
+    struct hardware_fields f = {.name = NULL};
     enum sofa_code rc;
 
     space->hardware_node = node;
-    SOFA_TRY(sofa_node_string(node, &text, err));
-    rc = resolve(space, node, text, true, &space->hardware, err);
+    if (node->kind == SOFA_NODE_SCALAR)
+        SOFA_TRY(sofa_node_string(node, &f.name, err));
+    else
+        SOFA_TRY(sofa_node_read(node, hardware_table, COUNT(hardware_table), &f, err));
+    if (f.ert && !(f.access_bytes > 0))
+        return sofa_node_fail(node, err, "an 'ert' needs 'access': the bytes of one memory access");
+    space->access_bytes = f.access_bytes;
+    SOFA_TRY(resolve(space, node, f.name, true, &space->hardware, err));
+    if (f.ert)
+        SOFA_TRY(resolve(space, node, f.ert, false, &space->ert, err));
+    if (f.art)
+        SOFA_TRY(resolve(space, node, f.art, false, &space->art, err));
 out:
     return rc;
 }

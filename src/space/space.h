@@ -80,6 +80,8 @@ struct sofa_space {
     char sha256[SOFA_SHA256_TEXT]; /* of the file's text and of what is replaced */
     const struct sofa_node *hardware_node;
     const char *hardware; /* a path or a name of `list hardware` */
+    const char *ert, *art; /* Accelergy reference tables in place of built-in costs, NULL for none */
+    double access_bytes;   /* of one memory access in them */
     struct sofa_space_workload workload;
     const struct sofa_node *parameters;
     size_t n_objectives;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/accelergy.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/unit.h"
@@ -317,6 +318,7 @@ static enum sofa_code open_hardware(struct sofa_problem *p, struct sofa_err *err
     free(path);
     if (rc != SOFA_OK)
         return rc;
+    SOFA_TRY(sofa_accelergy_apply(&p->hardware, p->space->ert, p->space->art, p->space->access_bytes, err));
     SOFA_TRY(sofa_hardware_design(&p->hardware, p->workload.layers, &design, err));
     rc = sofa_space_bind(p->space, &design, err);
 out:
