@@ -214,14 +214,24 @@ static const struct {
     {"B/s", 0.0, 1e6, "MB/s"},   {"%", 0.0, 0.01, "%"},
 };
 
-void sofa_quantity_text(double value, const char *unit, char buf[SOFA_QUANTITY_TEXT_MAX])
+void sofa_quantity_scale(double magnitude, const char *unit, double *scale, const char **shown)
 {
+    *scale = 1.0;
+    *shown = strcmp(unit, "1") == 0 ? "" : unit;
     for (size_t i = 0; i < COUNT(styles); i++) {
-        if (strcmp(styles[i].unit, unit) != 0 || !(fabs(value) >= styles[i].least))
+        if (strcmp(styles[i].unit, unit) != 0 || !(fabs(magnitude) >= styles[i].least))
             continue;
-        snprintf(buf, SOFA_QUANTITY_TEXT_MAX, "%.4g %s", value / styles[i].scale, styles[i].shown);
+        *scale = styles[i].scale;
+        *shown = styles[i].shown;
         return;
     }
-    snprintf(buf, SOFA_QUANTITY_TEXT_MAX, "%.4g%s%.24s", value, *unit && strcmp(unit, "1") != 0 ? " " : "",
-             strcmp(unit, "1") != 0 ? unit : "");
+}
+
+void sofa_quantity_text(double value, const char *unit, char buf[SOFA_QUANTITY_TEXT_MAX])
+{
+    const char *shown;
+    double scale;
+
+    sofa_quantity_scale(value, unit, &scale, &shown);
+    snprintf(buf, SOFA_QUANTITY_TEXT_MAX, "%.4g%s%.24s", value / scale, *shown ? " " : "", shown);
 }

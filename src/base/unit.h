@@ -35,6 +35,9 @@ enum sofa_code sofa_quantity_parse(const char *text, const char *unit, double *v
 /* "1.5 ms", "192 KiB", "3.4 %": a value given in `unit`, for people, with 4 significant digits and
  * the prefix that fits.  An unknown unit is printed as it stands. */
 #define SOFA_QUANTITY_TEXT_MAX 48
+/* The same for many values at once, as on an axis: those about as large as `magnitude` are best shown
+ * as value / *scale in *shown ("ms" for 0.02 s; "" for a pure number), which lives as long as `unit`. */
+void sofa_quantity_scale(double magnitude, const char *unit, double *scale, const char **shown);
 void sofa_quantity_text(double value, const char *unit, char buf[SOFA_QUANTITY_TEXT_MAX]);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/html.h"
 #include "report/report.h"
 
 #define SCHEMA "sofa-dse/pareto/1"
@@ -165,6 +166,15 @@ static enum sofa_code write_json(const struct sofa_study *study, const char *fol
     return rc;
 }
 
+static enum sofa_code write_page(const char *folder, struct sofa_err *err)
+{
+    char *path = sofa_path_join(folder, "report.html");
+    enum sofa_code rc = path ? sofa_report_html(folder, path, err) : sofa_fail_nomem(err, folder);
+
+    free(path);
+    return rc;
+}
+
 enum sofa_code sofa_report_write(const struct sofa_study *study, const char *folder, struct sofa_err *err)
 {
     struct sofa_str csv = SOFA_STR_INIT;
@@ -174,7 +184,8 @@ enum sofa_code sofa_report_write(const struct sofa_study *study, const char *fol
     csv_head(study->problem, &csv);
     for (size_t i = 0; i < study->n_front; i++)
         csv_row(study->problem, &study->trial[study->front[i]], &csv);
-    rc = csv.failed ? sofa_fail_nomem(err, "the front") : write_file(folder, "pareto.csv", csv.text, err);
+    SOFA_TRY(csv.failed ? sofa_fail_nomem(err, "the front") : write_file(folder, "pareto.csv", csv.text, err));
+    rc = write_page(folder, err);
 out:
     sofa_str_release(&csv);
     return rc;

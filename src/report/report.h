@@ -17,7 +17,8 @@
 
 struct cJSON;
 
-/* FOLDER/pareto.json and FOLDER/pareto.csv, each written atomically.  SOFA_E_IO. */
+/* FOLDER/pareto.json, FOLDER/pareto.csv and FOLDER/report.html (report/html.h; it tells times, and is made
+ * from what study.db has by now), each written atomically.  SOFA_E_IO. */
 enum sofa_code sofa_report_write(const struct sofa_study *study, const char *folder, struct sofa_err *err);
 
 /* The front as a table for a terminal: objectives, then the parameters that vary. */

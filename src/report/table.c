@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/unit.h"
+#include "report/picture.h"
 #include "report/report.h"
 
 #define CELL_MAX 64
@@ -52,21 +53,10 @@ static void fill_group(const struct sofa_study *s, struct table *t, size_t first
             value_text(d + k, s->trial[s->front[r]].x[first + k], cell(t, r + 1, column), CELL_MAX);
 }
 
-/* Pure numbers that people think of in per cent. */
-static bool is_share(const struct sofa_metric *metric)
-{
-    static const char *const names[] = {"accuracy_loss", "density", "mass", "output_error", "pe_utilisation", "utilisation"};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(metric->name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static void fill_objective(const struct sofa_study *s, struct table *t, size_t objective, size_t column)
 {
     const struct sofa_metric *m = s->problem->objective[objective].metric;
-    const char *unit = is_share(m) ? "%" : m->unit;
+    const char *unit = sofa_report_shown_unit(m->name, m->unit);
 
     snprintf(cell(t, 0, column), CELL_MAX, "%s", m->name);
     for (size_t r = 0; r < s->n_front; r++)
