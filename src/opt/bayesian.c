@@ -93,6 +93,8 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->pending);
     free(b->x);
     free(b->z);
+    free(b->fit_x);
+    free(b->fit_z);
     free(b->seeds);
     free(b);
 }
@@ -147,7 +149,7 @@ static bool all_exact_finite(const struct bayesian *b, const struct sofa_opt_che
 }
 
 /* A sofa_score_fn on the optimizer. */
-static void score_points(void *optimizer, size_t count, const int *x, struct sofa_score *score)
+static void score_points(void *optimizer, const int *base, size_t count, const int *x, struct sofa_score *score)
 {
     struct sofa_optimizer *o = optimizer;
     struct bayesian *b = o->own;
@@ -155,6 +157,9 @@ static void score_points(void *optimizer, size_t count, const int *x, struct sof
     double mu[SOFA_GP_BATCH] = {0}, sd[SOFA_GP_BATCH] = {0};
     const int *point[SOFA_GP_BATCH];
     size_t index[SOFA_GP_BATCH], filled = 0;
+    bool near = base && has_gp(b) && sofa_gp_set_base(b->gp[b->chosen], base, NULL) == SOFA_OK;
+    void (*predict)(struct sofa_gp *, size_t, const int *const *, double *, double *) =
+        near ? sofa_gp_predict_near : sofa_gp_predict;
 
     for (size_t i = 0; i < count; i++) {
         point[filled] = x + i * o->problem.dims;
@@ -166,7 +171,7 @@ static void score_points(void *optimizer, size_t count, const int *x, struct sof
             score[i] = (struct sofa_score){SOFA_SCORE_REFUSED, 0};
         if (filled == SOFA_GP_BATCH || (i + 1 == count && filled)) {
             if (has_gp(b))
-                sofa_gp_predict(b->gp[b->chosen], filled, point, mu, sd);
+                predict(b->gp[b->chosen], filled, point, mu, sd);
             for (size_t k = 0; k < filled; k++)
                 score[index[k]] = score_one(o, &cheap[k], mu[k], sd[k]);
             filled = 0;

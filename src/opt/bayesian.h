@@ -34,6 +34,8 @@ struct bayesian {
     size_t pending_n;
     int *x;    /* scratch: points for the process or seeds */
     double *z; /* scratch */
+    int *fit_x; /* scratch: what the fit uses */
+    double *fit_z;
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
 };

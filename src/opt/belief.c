@@ -9,9 +9,12 @@
 #include "opt/propose.h"
 #include "opt/special.h"
 
-#define FIT_ITERATIONS 60
-#define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/20 */
-#define CHOOSE_EVERY 20      /* results between two comparisons of the kernels */
+#define FIT_ITERATIONS 60    /* of a fit from the prior ... */
+#define FIT_WARM 12          /* ... and of one from the last, once FIT_SETTLED points were told */
+#define FIT_SETTLED 30
+#define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/10 */
+#define FIT_SUBSET 200       /* points that a fit uses at most */
+#define CHOOSE_EVERY 20      /* results between two comparisons of the kernels; beyond FIT_ALWAYS n/2 */
 #define SHIFT_SHARE 0.1      /* of the limit, added to the loss before the logarithm */
 #define REFERENCE_MARGIN 0.1 /* own reference: beyond the most accurate design by this share */
 #define HUGE_REFERENCE 1e30  /* where no feasible design is known at all */
@@ -37,13 +40,20 @@ enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *er
     free(b->pending);
     free(b->x);
     free(b->z);
+    free(b->fit_x);
+    free(b->fit_z);
+    b->fit_x = calloc(n * dims, sizeof *b->fit_x);
+    b->fit_z = calloc(n, sizeof *b->fit_z);
     b->points = calloc(n * (b->q + 1), sizeof *b->points);
     b->losses = calloc(n, sizeof *b->losses);
     b->trial = calloc(n, sizeof *b->trial);
     b->pending = calloc(n * dims, sizeof *b->pending);
     b->x = calloc(n * dims, sizeof *b->x);
     b->z = calloc(n, sizeof *b->z);
-    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z ? n : 0;
+    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z && b->fit_x &&
+                      b->fit_z
+                  ? n
+                  : 0;
     return b->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
@@ -119,7 +129,24 @@ static enum sofa_code fit_one(struct bayesian *b, int which, double *posterior, 
 
     if (which != b->chosen)
         starts |= SOFA_GP_FROM_MODE;
-    return sofa_gp_fit(b->gp[which], starts, FIT_ITERATIONS, posterior, err);
+    return sofa_gp_fit(b->gp[which], starts,
+                       starts == SOFA_GP_FROM_LAST && b->fitted_n >= FIT_SETTLED ? FIT_WARM : FIT_ITERATIONS, posterior,
+                       err);
+}
+
+/* The points that the fit uses: half of them the latest, which lie where it matters, the others spread
+ * evenly over the rest; returns their number. */
+static size_t choose_subset(struct sofa_optimizer *o, size_t n)
+{
+    struct bayesian *b = o->own;
+    size_t dims = o->problem.dims, used = n < FIT_SUBSET ? n : FIT_SUBSET, late = used / 2, early = used - late, from;
+
+    for (size_t i = 0; i < used; i++) {
+        from = used == n ? i : i < early ? i * (n - late) / early : n - used + i;
+        memcpy(b->fit_x + i * dims, b->x + from * dims, dims * sizeof *b->x);
+        b->fit_z[i] = b->z[from];
+    }
+    return used;
 }
 
 /* Refits where enough is new; every CHOOSE_EVERY results both kernels are compared. */
@@ -127,15 +154,17 @@ static enum sofa_code fit(struct sofa_optimizer *o, size_t n, struct sofa_err *e
 {
     struct bayesian *b = o->own;
     double posterior[2] = {-INFINITY, -INFINITY};
-    size_t step = n < FIT_ALWAYS ? 1 : n / 20;
-    bool both = b->gp[1] && (!b->fitted || n >= b->chosen_n + CHOOSE_EVERY);
+    size_t step = n < FIT_ALWAYS ? 1 : n / 10, pause = n < FIT_ALWAYS ? CHOOSE_EVERY : n / 2;
+    bool both = b->gp[1] && (!b->fitted || n >= b->chosen_n + pause);
     enum sofa_code rc = SOFA_OK;
+    size_t used;
 
     if (b->fitted && n < b->fitted_n + step && b->changes == o->changes)
         return SOFA_OK;
+    used = choose_subset(o, n);
     for (int which = 0; which < 2; which++)
         if (b->gp[which] && (both || which == b->chosen)) {
-            SOFA_TRY(sofa_gp_data(b->gp[which], n, b->x, b->z, err));
+            SOFA_TRY(sofa_gp_data(b->gp[which], used, b->fit_x, b->fit_z, err));
             SOFA_TRY(fit_one(b, which, &posterior[which], err));
         }
     if (both) {

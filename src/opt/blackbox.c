@@ -299,7 +299,7 @@ static double log_feasible(const struct sofa_optimizer *o, const struct blackbox
 }
 
 /* A sofa_score_fn on the optimizer. */
-static void score_points(void *optimizer, size_t count, const int *x, struct sofa_score *score)
+static void score_points(void *optimizer, const int *base, size_t count, const int *x, struct sofa_score *score)
 {
     struct sofa_optimizer *o = optimizer;
     struct blackbox *b = o->own;
@@ -307,6 +307,7 @@ static void score_points(void *optimizer, size_t count, const int *x, struct sof
     double mu[SOFA_GP_BATCH][OUTPUTS_MAX] = {{0}}, sd[SOFA_GP_BATCH][OUTPUTS_MAX] = {{0}};
     const int *point[SOFA_GP_BATCH];
 
+    (void)base;
     for (size_t i = 0; i < count; i += SOFA_GP_BATCH) {
         size_t here = count - i < SOFA_GP_BATCH ? count - i : SOFA_GP_BATCH;
 

@@ -26,6 +26,9 @@ struct sofa_dense {
     void (*matern_slope)(const double *r2, size_t n, const double *weight, double *value, double *slope);
     /* out[k] += sum over c < cols of coef[c] u[c ld + k] */
     void (*combine)(const double *u, size_t ld, const double *coef, size_t cols, size_t n, double *out);
+    /* out[k] = max(0, r2[k] + a - b u[k]): squared distances when one coordinate of a point moves; n is
+     * rounded up to whole lanes */
+    void (*nudge)(const double *r2, const double *u, double a, double b, size_t n, double *out);
     /* out[k] = s a[k] - b[k] */
     void (*scale_minus)(double s, const double *a, const double *b, size_t n, double *out);
     /* sum of a[k] b[k], k < n; n a multiple of 4 */

@@ -186,6 +186,19 @@ static void combine(const double *restrict u, size_t ld, const double *restrict 
                 out[k] += coef[c] * u[c * ld + k];
 }
 
+static void nudge(const double *restrict r2, const double *restrict u, double a, double b, size_t n,
+                  double *restrict out)
+{
+    const lanes zero = {0};
+
+    for (size_t k = 0; k < n; k += LANES) {
+        lanes v = (load(r2 + k) + a) - b * load(u + k);
+
+        v = (lanes)((bit_lanes)v & (v > zero));
+        memcpy(out + k, &v, sizeof v);
+    }
+}
+
 static void scale_minus(double s, const double *restrict a, const double *restrict b, size_t n,
                         double *restrict out)
 {
@@ -200,6 +213,7 @@ const struct sofa_dense SOFA_DENSE_NAME = {
     .matern = matern,
     .matern_slope = matern_slope,
     .combine = combine,
+    .nudge = nudge,
     .scale_minus = scale_minus,
     .dot = dot,
 };

@@ -79,6 +79,7 @@ static void free_rows(struct sofa_gp *gp)
         free(*rows[i]);
         *rows[i] = NULL;
     }
+    sofa_gp_free_base(gp);
     free(gp->x);
     free(gp->factored_x);
     gp->x = gp->factored_x = NULL;
@@ -250,7 +251,7 @@ static void covariances(struct sofa_gp *gp, const double *u, double *coef, size_
 }
 
 /* The prior variance at features u. */
-static double own_variance(const struct sofa_gp *gp, const double *u, double *coef)
+double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef)
 {
     double sum = gp->kernel.scale + sofa_gp_linear(gp, u, coef);
 
@@ -271,7 +272,7 @@ static void fill_block(struct sofa_gp *gp, size_t at, size_t rows)
             for (size_t c = 0; c < gp->space.padded; c++)
                 u[c] = gp->u[c * gp->capacity + i];
             covariances(gp, u, coef, at + BLOCK, row);
-            row[i] = own_variance(gp, u, coef) + gp->kernel.noise + gp->jitter * gp->kernel.scale;
+            row[i] = sofa_gp_own_variance(gp, u, coef) + gp->kernel.noise + gp->jitter * gp->kernel.scale;
         } else {
             memset(row, 0, (at + BLOCK) * sizeof *row);
             row[i] = 1;
@@ -439,29 +440,38 @@ double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i)
                                                     SOFA_DENSE_ROUND(row + 1));
 }
 
-void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd)
+void sofa_gp_posterior(struct sofa_gp *gp, size_t count, const double *variance, double *mean, double *sd)
 {
     size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->rows);
-    double *k = gp->strip, *u = gp->scratch, *coef = gp->scratch + gp->space.padded;
-    double variance[SOFA_GP_BATCH] = {0}, sums[BLOCK * BLOCK];
+    double *k = gp->strip, left[SOFA_GP_BATCH], sums[BLOCK * BLOCK];
 
     for (size_t c = 0; c < count; c++) {
-        sofa_gp_features(gp, x[c], u);
-        covariances(gp, u, coef, end, k + c * ld);
         for (size_t i = gp->rows; i < end; i++)
             k[c * ld + i] = 0;
-        variance[c] = own_variance(gp, u, coef);
         for (size_t f = 0; f < gp->draws; f++)
             mean[c * gp->draws + f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * ld, k + c * ld, end);
+        left[c] = variance[c];
     }
     for (size_t ib = 0; ib < end; ib += BLOCK) {
         gp->dense->dots(gp->inverse + ib * ld, ld, k, ld, 0, ib + BLOCK, sums);
         for (size_t c = 0; c < count; c++)
             for (size_t r = 0; r < BLOCK; r++)
-                variance[c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
+                left[c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
     }
     for (size_t c = 0; c < count; c++)
-        sd[c] = gp->spread * sqrt(variance[c] > VARIANCE_LEAST ? variance[c] : VARIANCE_LEAST);
+        sd[c] = gp->spread * sqrt(left[c] > VARIANCE_LEAST ? left[c] : VARIANCE_LEAST);
+}
+
+void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd)
+{
+    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded, variance[SOFA_GP_BATCH];
+
+    for (size_t c = 0; c < count; c++) {
+        sofa_gp_features(gp, x[c], u);
+        covariances(gp, u, coef, SOFA_DENSE_ROUND(gp->rows), gp->strip + c * gp->capacity);
+        variance[c] = sofa_gp_own_variance(gp, u, coef);
+    }
+    sofa_gp_posterior(gp, count, variance, mean, sd);
 }
 
 size_t sofa_gp_theta_count(const struct sofa_gp *gp)

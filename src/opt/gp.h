@@ -71,6 +71,11 @@ double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i); /* the 
  * sd [count]. */
 void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd);
 
+/* The same for points that differ from a base point in one dimension each: O(n) less work per point for
+ * the covariances.  The base holds until the next condition. */
+enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, struct sofa_err *err);
+void sofa_gp_predict_near(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd);
+
 double sofa_gp_jitter(const struct sofa_gp *gp); /* added to the diagonal of the last factor, relative */
 bool sofa_gp_additive(const struct sofa_gp *gp);
 size_t sofa_gp_points(const struct sofa_gp *gp);

@@ -298,19 +298,29 @@ static void minus_both(const gsl_vector *v, void *search, double *f, gsl_vector 
 #define FIT_STEP 0.3       /* first step, in logarithms */
 #define FIT_TOLERANCE 0.1  /* of the line search */
 #define FIT_GRADIENT 0.02  /* stop below: the posterior is known to about 1e-3 */
+#define FIT_STALL 5        /* stop when so many iterations together ... */
+#define FIT_GAIN 0.05      /* ... gain less than this: a factor 1.05 in probability decides nothing */
 
 /* Climbs from *best->theta; keeps the better of what it finds and what *best holds. */
 static void climb(struct search *search, gsl_multimin_fdfminimizer *m, gsl_vector *start, int iterations,
                   double *best, double *value)
 {
     gsl_multimin_function_fdf f = {minus_posterior, minus_gradient, minus_both, search->count, search};
+    double before;
 
     if (gsl_multimin_fdfminimizer_set(m, &f, start, FIT_STEP, FIT_TOLERANCE) != 0)
         return;
-    for (int i = 0; i < iterations; i++)
+    before = gsl_multimin_fdfminimizer_minimum(m);
+    for (int i = 1; i <= iterations; i++) {
         if (gsl_multimin_fdfminimizer_iterate(m) != 0 ||
             gsl_multimin_test_gradient(gsl_multimin_fdfminimizer_gradient(m), FIT_GRADIENT) == 0)
             break;
+        if (i % FIT_STALL == 0) {
+            if (before - gsl_multimin_fdfminimizer_minimum(m) < FIT_GAIN)
+                break;
+            before = gsl_multimin_fdfminimizer_minimum(m);
+        }
+    }
     if (-gsl_multimin_fdfminimizer_minimum(m) > *value) {
         *value = -gsl_multimin_fdfminimizer_minimum(m);
         for (size_t i = 0; i < search->count; i++)

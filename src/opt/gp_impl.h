@@ -60,6 +60,19 @@ struct gp_kernel {
     double *shared;        /* [groups] t_g */
 };
 
+/* A point whose neighbours are predicted: its covariances part by part. */
+struct gp_base {
+    int *x;           /* [dims] */
+    double *u;        /* [padded] features */
+    double *room;     /* what the rows below lie in */
+    size_t room_rows;
+    double *linear;   /* [capacity] constant and linear part */
+    double *r2;       /* [capacity] ARD distances */
+    double *layers;   /* [layers][capacity] the additive part, layer by layer */
+    double *layer_sum; /* [capacity] */
+    double *group;    /* [groups][capacity] sum of the features of a group */
+};
+
 /* Rows of the scratch: covariances of a batch, or while fitting four rows each of what is named. */
 enum { GP_STRIP_K = 0, GP_STRIP_W = 0, GP_STRIP_G = 4, GP_STRIP_VALUE = 8, GP_STRIP_R2 = 9, GP_STRIP_ROWS = 10 };
 
@@ -88,6 +101,7 @@ struct sofa_gp {
     double *weight;     /* [draws][capacity] K^-1 z */
     double *strip;      /* [GP_STRIP_ROWS][capacity] scratch */
     double *scratch;    /* [6][padded] scratch: features and coefficients of a point, and a block of rows */
+    struct gp_base base;
     double jitter;
     int *factored_x;        /* [capacity][dims] the points whose rows of the factor hold */
     double *factored_theta; /* the parameters of the factor */
@@ -105,7 +119,13 @@ static inline double sofa_gp_feature(const struct gp_space *space, const double 
     return table[space->column[c].table + (size_t)x[space->column[c].dim]];
 }
 
+/* gp_near.c */
+void sofa_gp_free_base(struct sofa_gp *gp);
+
 /* gp.c */
+/* The posterior from the covariances of `count` points in the strip and their prior variances. */
+void sofa_gp_posterior(struct sofa_gp *gp, size_t count, const double *variance, double *mean, double *sd);
+double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef);
 double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
 enum sofa_code sofa_gp_reserve_draws(struct sofa_gp *gp, size_t draws, struct sofa_err *err);
 /* Sets kernel and features of the data to theta */

@@ -5,9 +5,9 @@
 
 #include "base/rng.h"
 
-#define RANDOM_SEEDS 200 /* of the climb */
-#define MUTANTS 100      /* seeds made from the good points */
-#define LISTED 1500.0    /* points up to which a space is scored as a whole */
+#define RANDOM_SEEDS 80 /* of the climb */
+#define MUTANTS 60      /* seeds made from the good points */
+#define LISTED 1500.0   /* points up to which a space is scored as a whole */
 
 void sofa_opt_corner(const struct sofa_optimizer *o, bool opposite, int *x)
 {

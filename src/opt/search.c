@@ -12,7 +12,7 @@ enum sofa_code sofa_search_init(struct sofa_search *search, const struct sofa_la
                                 void *ctx, struct sofa_err *err)
 {
     *search = (struct sofa_search){
-        .seen = seen, .score = score, .ctx = ctx, .climbs = 6, .rounds = 30, .best = SOFA_LATTICE_NONE};
+        .seen = seen, .score = score, .ctx = ctx, .climbs = 2, .rounds = 30, .best = SOFA_LATTICE_NONE};
     return sofa_lattice_init(&search->met, seen->dims, seen->dim, err);
 }
 
@@ -41,14 +41,14 @@ static enum sofa_code reserve(struct sofa_search *search, size_t count, struct s
 }
 
 /* Notes the points met from index `from` on: scores them and keeps the best unseen. */
-static enum sofa_code score_new(struct sofa_search *search, size_t from, struct sofa_err *err)
+static enum sofa_code score_new(struct sofa_search *search, const int *base, size_t from, struct sofa_err *err)
 {
     size_t count = search->met.count - from;
     enum sofa_code rc;
 
     SOFA_TRY(reserve(search, search->met.count, err));
     if (count)
-        search->score(search->ctx, count, sofa_lattice_point(&search->met, from), search->scores + from);
+        search->score(search->ctx, base, count, sofa_lattice_point(&search->met, from), search->scores + from);
     for (size_t i = from; i < search->met.count; i++)
         if (search->scores[i].tier != SOFA_SCORE_REFUSED &&
             (search->best == SOFA_LATTICE_NONE ||
@@ -66,7 +66,7 @@ enum sofa_code sofa_search_seed(struct sofa_search *search, size_t count, const 
 
     for (size_t i = 0; i < count; i++)
         SOFA_TRY(sofa_lattice_add(&search->met, x + i * search->met.dims, &index, err));
-    SOFA_TRY(score_new(search, from, err));
+    SOFA_TRY(score_new(search, NULL, from, err));
 out:
     return rc;
 }
@@ -140,7 +140,7 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
                 moves[(*count)++] = best;
         }
         if (pass == 0)
-            SOFA_TRY(score_new(search, from, err));
+            SOFA_TRY(score_new(search, x, from, err));
     }
     qsort(moves, *count, sizeof *moves, compare_moves);
 out:

@@ -18,8 +18,8 @@ struct sofa_score {
 };
 #define SOFA_SCORE_REFUSED (-1)
 
-/* Scores count points x [count][dims]. */
-typedef void sofa_score_fn(void *ctx, size_t count, const int *x, struct sofa_score *score);
+/* Scores count points x [count][dims].  Where base isn't NULL each differs from it in one dimension. */
+typedef void sofa_score_fn(void *ctx, const int *base, size_t count, const int *x, struct sofa_score *score);
 
 struct sofa_search {
     const struct sofa_lattice *seen; /* points that must not be returned */

@@ -220,6 +220,35 @@ static void appended_points_give_the_bits_of_a_new_factor(void **state)
     gsl_rng_free(rng);
 }
 
+static void neighbours_of_a_base_are_predicted_as_any_point(void **state)
+{
+    gsl_rng *rng = sofa_rng_new(15, 0);
+    int x[30 * 6], near[6];
+    double z[30], mean[2], sd[2];
+    const int *probe[1] = {near};
+
+    (void)state;
+    random_data(rng, 30, x, z);
+    for (int additive = 0; additive < 2; additive++) {
+        struct sofa_gp *gp = new_gp(additive);
+
+        assert_int_equal(sofa_gp_data(gp, 29, x, z, NULL), SOFA_OK);
+        assert_int_equal(sofa_gp_condition(gp, 0, NULL, 1, NULL, NULL), SOFA_OK);
+        assert_int_equal(sofa_gp_set_base(gp, x + 29 * 6, NULL), SOFA_OK);
+        for (size_t j = 0; j < 6; j++)
+            for (int l = 0; l < mixed[j].levels; l++) {
+                memcpy(near, x + 29 * 6, sizeof near);
+                near[j] = l;
+                sofa_gp_predict(gp, 1, probe, &mean[0], &sd[0]);
+                sofa_gp_predict_near(gp, 1, probe, &mean[1], &sd[1]);
+                close_to(mean[1], mean[0], 1e-9);
+                close_to(sd[1], sd[0], 1e-6);
+            }
+        sofa_gp_free(gp);
+    }
+    gsl_rng_free(rng);
+}
+
 static void a_pending_point_believes_the_mean_and_narrows_its_place(void **state)
 {
     gsl_rng *rng = sofa_rng_new(14, 0);
@@ -292,6 +321,7 @@ int main(void)
         cmocka_unit_test(the_gradient_is_that_of_finite_differences),
         cmocka_unit_test(a_fit_climbs_and_recovers_the_function),
         cmocka_unit_test(appended_points_give_the_bits_of_a_new_factor),
+        cmocka_unit_test(neighbours_of_a_base_are_predicted_as_any_point),
         cmocka_unit_test(a_pending_point_believes_the_mean_and_narrows_its_place),
         cmocka_unit_test(one_point_equal_points_and_constants_are_taken),
         cmocka_unit_test(a_space_of_one_point_is_a_process_without_columns),

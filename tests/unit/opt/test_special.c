@@ -94,6 +94,7 @@ static void both_instruction_sets_give_the_same_bits(void **state)
         both[v]->matern(out[v][1], ROW, 1.3, out[v][2]);
         both[v]->matern_slope(out[v][1], ROW, a, out[v][3], out[v][4]);
         both[v]->combine(a, ROW, x, 8, ROW - 1, out[v][3]);
+        both[v]->nudge(a, a + ROW, 0.1, 0.7, ROW, out[v][4] + ROW);
         both[v]->scale_minus(0.3, a, a + ROW, ROW, out[v][5]);
         dot[v] = both[v]->dot(a, a + ROW, ROW);
     }
