@@ -44,8 +44,9 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     set_objectives(o, b);
     b->start = p->dims < fifth ? p->dims : fifth;
     b->start = b->start < 3 ? 3 : b->start;
+    b->normals = calloc(SOFA_BAYESIAN_DRAWS * SOFA_BAYESIAN_DRAWS, sizeof *b->normals);
     b->seeds = calloc(SOFA_BAYESIAN_SEEDS * p->dims, sizeof *b->seeds);
-    if (!b->seeds)
+    if (!b->seeds || !b->normals)
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (has_gp(b)) {
@@ -86,7 +87,8 @@ static void bayesian_free(struct sofa_optimizer *o)
     sofa_halton_free(b->halton);
     sofa_gp_free(b->gp[0]);
     sofa_gp_free(b->gp[1]);
-    sofa_ehvi_release(&b->front);
+    for (size_t f = 0; f < SOFA_BAYESIAN_DRAWS; f++)
+        sofa_ehvi_release(&b->front[f]);
     free(b->points);
     free(b->losses);
     free(b->trial);
@@ -95,6 +97,7 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->z);
     free(b->fit_x);
     free(b->fit_z);
+    free(b->normals);
     free(b->seeds);
     free(b);
 }
@@ -121,22 +124,50 @@ static double shortfall(const struct bayesian *b, const double *c)
 
 enum { TIER_LEADING, TIER_IMPROVING };
 
-static struct sofa_score score_one(const struct sofa_optimizer *o, const struct sofa_opt_cheap *cheap, double mu,
-                                   double sd)
+/* ln(exp(a) + exp(b)); -INFINITY is nothing. */
+static double add_logs(double a, double b)
+{
+    double high = a > b ? a : b, low = a > b ? b : a;
+
+    return !(low - high > -40) ? high : high + sofa_opt_log1p(sofa_opt_exp(low - high));
+}
+
+/* The acquisition at exact objectives c, summed over the fantasies with means mu [draws]. */
+static double gain_at(const struct sofa_optimizer *o, const double *c, const double *mu, double sd)
+{
+    const struct bayesian *b = o->own;
+    double sum = -INFINITY;
+
+    if (b->u < 0 || !o->problem.uncertain_is_objective)
+        return sofa_ehvi_log_volume(&b->front[0], c);
+    for (size_t f = 0; f < b->draws; f++)
+        sum = add_logs(sum, sofa_ehvi_log(&b->front[f], c, mu[f], sd));
+    return sum;
+}
+
+static struct sofa_score score_one(const struct sofa_optimizer *o, const int *x, const struct sofa_opt_cheap *cheap,
+                                   const double *mu, double sd)
 {
     const struct bayesian *b = o->own;
     double c[SOFA_OPT_OBJECTIVES_MAX] = {0}, value;
+    struct sofa_opt_cheap drawn;
 
     for (size_t j = 0; j < b->q; j++)
         c[j] = cheap->y[b->exact[j]];
-    if (b->u >= 0 && o->problem.uncertain_is_objective)
-        value = sofa_ehvi_log(&b->front, c, mu, sd);
-    else
-        value = sofa_ehvi_log_volume(&b->front, c);
+    value = gain_at(o, c, mu, sd);
     if (!(value > -INFINITY))
         return (struct sofa_score){TIER_LEADING, -shortfall(b, c)};
+    for (size_t d = 0; o->problem.cheap_draw && d < o->problem.draws; d++) {
+        o->problem.cheap_draw(o->problem.ctx, x, d, &drawn);
+        for (size_t j = 0; j < b->q; j++)
+            c[j] = drawn.y[b->exact[j]];
+        if (d == 0)
+            value = -INFINITY;
+        if (drawn.feasible)
+            value = add_logs(value, gain_at(o, c, mu, sd));
+    }
     if (b->u >= 0 && !o->problem.uncertain_is_objective && isfinite(o->problem.limit))
-        value += sofa_normal_log_cdf((sofa_belief_loss(b, o->problem.limit) - mu) / sd);
+        value += sofa_normal_log_cdf((sofa_belief_loss(b, o->problem.limit) - mu[0]) / sd);
     return (struct sofa_score){TIER_IMPROVING, value};
 }
 
@@ -154,7 +185,7 @@ static void score_points(void *optimizer, const int *base, size_t count, const i
     struct sofa_optimizer *o = optimizer;
     struct bayesian *b = o->own;
     struct sofa_opt_cheap cheap[SOFA_GP_BATCH];
-    double mu[SOFA_GP_BATCH] = {0}, sd[SOFA_GP_BATCH] = {0};
+    double mu[SOFA_GP_BATCH * SOFA_BAYESIAN_DRAWS] = {0}, sd[SOFA_GP_BATCH] = {0};
     const int *point[SOFA_GP_BATCH];
     size_t index[SOFA_GP_BATCH], filled = 0;
     bool near = base && has_gp(b) && sofa_gp_set_base(b->gp[b->chosen], base, NULL) == SOFA_OK;
@@ -173,7 +204,7 @@ static void score_points(void *optimizer, const int *base, size_t count, const i
             if (has_gp(b))
                 predict(b->gp[b->chosen], filled, point, mu, sd);
             for (size_t k = 0; k < filled; k++)
-                score[index[k]] = score_one(o, &cheap[k], mu[k], sd[k]);
+                score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k]);
             filled = 0;
         }
     }

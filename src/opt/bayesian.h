@@ -9,6 +9,7 @@
 #include "opt/gp.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
+#define SOFA_BAYESIAN_DRAWS 16 /* fantasies of the pending points */
 
 struct bayesian {
     struct sofa_halton *halton;
@@ -26,8 +27,9 @@ struct bayesian {
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* [q] in use */
     bool own_reference;                /* the given one was not reached */
     double last;                       /* b_{K+1}, modelled */
-    struct sofa_ehvi front;
-    double *points, *losses; /* [n][q], [n]: what the acquisition stands on */
+    size_t draws;                      /* fantasies in use: 1 when nothing is pending */
+    struct sofa_ehvi front[SOFA_BAYESIAN_DRAWS];
+    double *points, *losses; /* [n][q], [draws][room]: what the acquisition stands on */
     size_t *trial;           /* [n] */
     size_t points_n;
     int *pending;
@@ -36,10 +38,10 @@ struct bayesian {
     double *z; /* scratch */
     int *fit_x; /* scratch: what the fit uses */
     double *fit_z;
+    double *normals; /* [draws][pending] innovations of the fantasies */
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
 };
-
 
 /* Scratch for every trial so far. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);

@@ -16,6 +16,7 @@
 #define FIT_SUBSET 200       /* points that a fit uses at most */
 #define CHOOSE_EVERY 20      /* results between two comparisons of the kernels; beyond FIT_ALWAYS n/2 */
 #define SHIFT_SHARE 0.1      /* of the limit, added to the loss before the logarithm */
+#define FANTASIES_PENDING 16 /* with more pending points the mean is believed */
 #define REFERENCE_MARGIN 0.1 /* own reference: beyond the most accurate design by this share */
 #define HUGE_REFERENCE 1e30  /* where no feasible design is known at all */
 #define REFERENCE_DRAWS 64   /* random designs looked at where that one isn't feasible */
@@ -45,7 +46,7 @@ enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *er
     b->fit_x = calloc(n * dims, sizeof *b->fit_x);
     b->fit_z = calloc(n, sizeof *b->fit_z);
     b->points = calloc(n * (b->q + 1), sizeof *b->points);
-    b->losses = calloc(n, sizeof *b->losses);
+    b->losses = calloc(SOFA_BAYESIAN_DRAWS * n, sizeof *b->losses);
     b->trial = calloc(n, sizeof *b->trial);
     b->pending = calloc(n * dims, sizeof *b->pending);
     b->x = calloc(n * dims, sizeof *b->x);
@@ -178,6 +179,20 @@ out:
     return rc;
 }
 
+/* Normal innovations that fill the space of the pending points evenly: additive recurrences with the
+ * roots of primes. */
+static void set_normals(struct bayesian *b)
+{
+    static const double primes[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53};
+    double u;
+
+    for (size_t f = 0; f < b->draws; f++)
+        for (size_t i = 0; i < b->pending_n; i++) {
+            u = ((double)f + 0.5) * sqrt(primes[i]);
+            b->normals[f * b->pending_n + i] = sofa_normal_quantile(u - floor(u));
+        }
+}
+
 /* Learns from what was told and places the pending points. */
 static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
 {
@@ -188,7 +203,11 @@ static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err 
     SOFA_TRY(fit(o, n, err));
     gp = b->gp[b->chosen];
     SOFA_TRY(sofa_gp_data(gp, n, b->x, b->z, err));
-    SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, 1, NULL, err));
+    if (b->pending_n > 0 && b->pending_n <= FANTASIES_PENDING && o->problem.uncertain_is_objective)
+        b->draws = SOFA_BAYESIAN_DRAWS;
+    if (b->draws > 1)
+        set_normals(b);
+    SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
     snprintf(o->state, sizeof o->state, "GP n=%zu, %s kernel, jitter %g%s", n,
              sofa_gp_additive(gp) ? "additive" : "ARD", sofa_gp_jitter(gp),
              b->own_reference ? ", the reference is out of reach" : "");
@@ -196,31 +215,42 @@ out:
     return rc;
 }
 
-/* The points that the acquisition improves on: feasible results, and pending points as believed. */
-static void collect_points(struct sofa_optimizer *o)
+/* Adds a pending point as each fantasy has it; one whose drawn loss misses the limit counts for nothing. */
+static void add_pending(struct sofa_optimizer *o, size_t i, size_t *n)
 {
     struct bayesian *b = o->own;
     struct sofa_opt_cheap cheap;
+    double limit = b->u >= 0 && isfinite(o->problem.limit) ? sofa_belief_loss(b, o->problem.limit) : INFINITY, loss;
+
+    sofa_opt_cheap_of(o, b->pending + i * o->problem.dims, &cheap);
+    if (!cheap.feasible || (b->u >= 0 && !o->problem.uncertain_is_objective &&
+                            sofa_gp_pending(b->gp[b->chosen], 0, i) > limit))
+        return;
+    for (size_t j = 0; j < b->q; j++)
+        b->points[*n * b->q + j] = cheap.y[b->exact[j]];
+    for (size_t f = 0; f < b->draws; f++) {
+        loss = b->u >= 0 ? sofa_gp_pending(b->gp[b->chosen], f, i) : 0;
+        b->losses[f * b->room + *n] = loss > limit ? INFINITY : loss;
+    }
+    b->trial[(*n)++] = SOFA_LATTICE_NONE;
+}
+
+/* The points that the acquisition improves on: feasible results and pending points. */
+static void collect_points(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
     size_t n = 0;
 
     for (size_t i = 0; i < o->seen.count; i++)
         if (counts_for_front(o, i)) {
             for (size_t j = 0; j < b->q; j++)
                 b->points[n * b->q + j] = o->trials[i].y[b->exact[j]];
-            b->losses[n] = b->u >= 0 ? sofa_belief_loss(b, o->trials[i].y[b->u]) : 0;
+            for (size_t f = 0; f < b->draws; f++)
+                b->losses[f * b->room + n] = b->u >= 0 ? sofa_belief_loss(b, o->trials[i].y[b->u]) : 0;
             b->trial[n++] = i;
         }
-    for (size_t i = 0; i < b->pending_n; i++) {
-        double loss = b->u >= 0 ? sofa_gp_pending(b->gp[b->chosen], 0, i) : 0;
-
-        sofa_opt_cheap_of(o, b->pending + i * o->problem.dims, &cheap);
-        if (!cheap.feasible || (b->u >= 0 && isfinite(o->problem.limit) && loss > sofa_belief_loss(b, o->problem.limit)))
-            continue;
-        for (size_t j = 0; j < b->q; j++)
-            b->points[n * b->q + j] = cheap.y[b->exact[j]];
-        b->losses[n] = loss;
-        b->trial[n++] = SOFA_LATTICE_NONE;
-    }
+    for (size_t i = 0; i < b->pending_n; i++)
+        add_pending(o, i, &n);
     b->points_n = n;
 }
 
@@ -279,12 +309,16 @@ enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa
 {
     struct bayesian *b = o->own;
     bool levels = b->u >= 0 && o->problem.uncertain_is_objective;
+    enum sofa_code rc = SOFA_OK;
 
     set_reference(o);
     if (levels)
         set_last(o, n);
-    return sofa_ehvi_build(&b->front, b->q, b->reference, b->points_n, b->points, levels ? b->losses : NULL,
-                           b->last, err);
+    for (size_t f = 0; f < b->draws; f++)
+        SOFA_TRY(sofa_ehvi_build(&b->front[f], b->q, b->reference, b->points_n, b->points,
+                                 levels ? b->losses + f * b->room : NULL, b->last, err));
+out:
+    return rc;
 }
 
 enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
@@ -292,6 +326,7 @@ enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sof
     struct bayesian *b = o->own;
     enum sofa_code rc = SOFA_OK;
 
+    b->draws = 1;
     if (b->u >= 0)
         SOFA_TRY(learn(o, n, err));
     collect_points(o);

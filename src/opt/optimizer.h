@@ -50,6 +50,11 @@ struct sofa_opt_problem {
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* for the hypervolume; NAN: the optimizer takes its own */
     /* Called from ask() only, by one thread.  May change between asks as the caller learns. */
     void (*cheap)(void *ctx, const int *x, struct sofa_opt_cheap *out);
+    /* Where the cheap objectives hang on things that are only predicted: draw d < draws of them, by the same
+     * quasi-random numbers for every x.  The acquisition is averaged over the draws (64 are enough); `cheap`
+     * gives the mean.  NULL: `cheap` is exact. */
+    void (*cheap_draw)(void *ctx, const int *x, size_t d, struct sofa_opt_cheap *out);
+    size_t draws;
     void *ctx;
     uint64_t seed;
     size_t budget; /* evaluations that will be made at most */

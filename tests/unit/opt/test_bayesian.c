@@ -222,6 +222,28 @@ static void a_result_told_twice_counts_once_and_the_last_one_holds(void **state)
     sofa_optimizer_free(o[1]);
 }
 
+/* The cheap objectives with an error of up to a tenth that the mean does not show. */
+static void chip_draw(void *ctx, const int *x, size_t d, struct sofa_opt_cheap *out)
+{
+    chip_cheap(ctx, x, out);
+    out->y[1] *= 0.9 + 0.2 * (double)d / 7;
+}
+
+static void draws_of_the_cheap_objectives_are_averaged(void **state)
+{
+    struct sofa_opt_problem problem = chip_problem(12, 60);
+    double exact, drawn;
+
+    (void)state;
+    exact = reached("bayesian", &problem);
+    problem.cheap_draw = chip_draw;
+    problem.draws = 8;
+    drawn = reached("bayesian", &problem);
+    assert_true(drawn != exact && drawn > 0.9 * exact);
+    problem.cheap_draw = NULL; /* without a function the number means nothing */
+    assert_true(reached("bayesian", &problem) == exact);
+}
+
 static void a_reference_that_no_design_reaches_is_replaced(void **state)
 {
     struct sofa_opt_problem problem = chip_problem(6, 40), honest = chip_problem(6, 40);
@@ -377,6 +399,7 @@ int main(void)
         cmocka_unit_test(points_do_not_repeat_while_results_are_pending),
         cmocka_unit_test(broken_and_useless_results_do_not_stop_the_search),
         cmocka_unit_test(a_result_told_twice_counts_once_and_the_last_one_holds),
+        cmocka_unit_test(draws_of_the_cheap_objectives_are_averaged),
         cmocka_unit_test(a_reference_that_no_design_reaches_is_replaced),
         cmocka_unit_test(without_reference_and_limit_it_takes_its_own),
         cmocka_unit_test(a_loss_that_is_only_limited_is_not_part_of_the_front),
