@@ -194,17 +194,27 @@ static double add_logs(double a, double b)
     return low - high < -40 ? high : high + sofa_opt_log1p(sofa_opt_exp(low - high));
 }
 
+#define SUM_LEAST 1e-200 /* below it, plain numbers may have lost terms */
+
 double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
 {
-    double sum = -INFINITY, volume;
+    double sum = 0, log_sum = -INFINITY, volume;
     size_t from = 0;
 
     for (size_t k = 0; k < ehvi->level_count; from = ehvi->levels[k++].end) {
         volume = clipped(ehvi, from, ehvi->levels[k].end, c);
         if (volume > 0)
-            sum = add_logs(sum, sofa_opt_log(volume) + sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
+            sum += volume * sofa_normal_h((ehvi->levels[k].b - mu) / sd);
     }
-    return sum == -INFINITY ? sum : sum + sofa_opt_log(sd);
+    if (sum > SUM_LEAST)
+        return sofa_opt_log(sum) + sofa_opt_log(sd);
+    from = 0;
+    for (size_t k = 0; k < ehvi->level_count; from = ehvi->levels[k++].end) {
+        volume = clipped(ehvi, from, ehvi->levels[k].end, c);
+        if (volume > 0)
+            log_sum = add_logs(log_sum, sofa_opt_log(volume) + sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
+    }
+    return log_sum == -INFINITY ? log_sum : log_sum + sofa_opt_log(sd);
 }
 
 double sofa_ehvi_log_volume(const struct sofa_ehvi *ehvi, const double *c)

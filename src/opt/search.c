@@ -111,9 +111,10 @@ static int compare_moves(const void *pa, const void *pb)
 
 #define TRIES_MAX 32
 
-/* Scores all neighbours of x at once; fills moves [dims] with the best improving one of each dimension,
- * best first, and returns their number in *count. */
-static enum sofa_code find_moves(struct sofa_search *search, const int *x, struct sofa_score here,
+/* Scores the neighbours of x in the dimensions of `look` [dims] at once; fills moves [dims] with the best
+ * improving one of each, best first, and returns their number in *count.  Those without one are struck
+ * from `look`. */
+static enum sofa_code find_moves(struct sofa_search *search, const int *x, struct sofa_score here, char *look,
                                  struct move *moves, size_t *count, struct sofa_err *err)
 {
     size_t dims = search->met.dims, from = search->met.count, index, n;
@@ -128,6 +129,8 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
         for (size_t j = 0; j < dims; j++) {
             struct move best = {.dim = j, .level = -1, .score = here};
 
+            if (!look[j])
+                continue;
             n = levels_to_try(&search->met.dim[j], x[j], try, TRIES_MAX);
             for (size_t k = 0; k < n; k++) {
                 at[j] = try[k];
@@ -138,6 +141,8 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
             at[j] = x[j];
             if (best.level >= 0)
                 moves[(*count)++] = best;
+            else if (pass == 1)
+                look[j] = 0;
         }
         if (pass == 0)
             SOFA_TRY(score_new(search, x, from, err));
@@ -179,22 +184,30 @@ out:
 static enum sofa_code climb(struct sofa_search *search, size_t seed, struct sofa_err *err)
 {
     size_t dims = search->met.dims, count = 1;
+    char *look = malloc(dims);
+    bool all = true;
     int *x = malloc(dims * sizeof *x);
     struct move *moves = malloc(dims * sizeof *moves);
     struct sofa_score here = search->scores[seed];
     enum sofa_code rc = SOFA_OK;
 
-    if (!x || !moves) {
+    if (!x || !moves || !look) {
         rc = sofa_fail_nomem(err, "the search");
         goto out;
     }
     memcpy(x, sofa_lattice_point(&search->met, seed), dims * sizeof *x);
-    for (size_t round = 0; round < search->rounds && count > 0; round++) {
-        SOFA_TRY(find_moves(search, x, here, moves, &count, err));
+    memset(look, 1, dims);
+    /* dimensions that had nothing to offer are looked at again when no other has */
+    for (size_t round = 0; round < search->rounds && (count > 0 || !all); round++) {
+        all = count == 0 || round == 0;
+        if (all)
+            memset(look, 1, dims);
+        SOFA_TRY(find_moves(search, x, here, look, moves, &count, err));
         if (count > 0)
             SOFA_TRY(apply_moves(search, x, &here, moves, count, err));
     }
 out:
+    free(look);
     free(x);
     free(moves);
     return rc;

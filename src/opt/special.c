@@ -115,7 +115,7 @@ double sofa_normal_log_cdf(double u)
     return -0.5 * u * u - SOFA_LN_SQRT_2PI + sofa_opt_log(sofa_normal_mills(-u));
 }
 
-/* 1 - x M(x), x >= 1: from the asymptotic series of Mills' ratio where the difference would cancel. */
+/* 1 - x M(x), x >= 0: from the asymptotic series of Mills' ratio where the difference would cancel. */
 static double one_minus_x_mills(double x)
 {
     double y, term = 1, sum = 0;
@@ -139,9 +139,9 @@ double sofa_normal_log_h(double u)
 
 double sofa_normal_h(double u)
 {
-    if (u > -1)
-        return normal_pdf(u) + u * sofa_normal_cdf(u);
-    return normal_pdf(u) * one_minus_x_mills(-u);
+    double x = u < 0 ? -u : u, tail = normal_pdf(x) * one_minus_x_mills(x);
+
+    return u < 0 ? tail : u + tail; /* h(u) = u + h(-u) */
 }
 
 static double quantile_tail(double p)
