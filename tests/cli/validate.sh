@@ -9,7 +9,7 @@ ok $? "the published chip has its published area"
 exits 0 "validate --json" "$SOFA_DSE" validate --json
 cp "$tap_dir/out" "$tap_dir/rows.json"
 if [ -n "$PY" ]; then
-	"$PY" - "$tap_dir/rows.json" >"$tap_dir/checks" <<'EOP'
+	"$PY" - "$tap_dir/rows.json" "$SOFA_SRCDIR/README.md" >"$tap_dir/checks" <<'EOP'
 import json, sys
 rows = json.load(open(sys.argv[1]))["rows"]
 by = {r["name"]: r for r in rows}
@@ -32,11 +32,18 @@ for r in rows:
     elif r["name"] in loose:
         assert r["note"], r
 assert by["rass.example.rass"]["ours"] == 16 and by["rass.example.naive"]["ours"] == 22
+# the README's table is what comes out
+readme = open(sys.argv[2]).read()
+for r in rows:
+    if r["kind"] == "predicted":
+        ours = "not reachable" if r["ours"] is None else "%.3g" % r["ours"]
+        line = [l for l in readme.splitlines() if l.startswith("| %s |" % r["name"])]
+        assert len(line) == 1 and line[0].split("|")[3].strip().startswith(ours), r
 reached = [r for r in rows if r["kind"] == "predicted" and r["ours"] is not None]
 assert len(reached) >= 20, len(reached)
 print("fine")
 EOP
-	is "$(cat "$tap_dir/checks")" fine "given and derived rows match, twenty predicted rows are reached"
+	is "$(cat "$tap_dir/checks")" fine "given and derived rows match, twenty predicted rows are reached, the README has them"
 else
 	skip "no python3 to read the JSON with"
 fi
