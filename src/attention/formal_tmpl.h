@@ -196,8 +196,10 @@ INLINE void weigh_two(const float *v, struct weighing *x, size_t m)
             b[c] = vec_fma(wb, vec_load(rowb + VEC * c), b[c]);
         }
     }
-    weigh(v, x[0].keys + both, x[0].weight + both, x[0].n - both, a, m);
-    weigh(v, x[1].keys + both, x[1].weight + both, x[1].n - both, b, m);
+    if (x[0].n > both) /* one of them, whose arrays may otherwise be absent */
+        weigh(v, x[0].keys + both, x[0].weight + both, x[0].n - both, a, m);
+    if (x[1].n > both)
+        weigh(v, x[1].keys + both, x[1].weight + both, x[1].n - both, b, m);
     UNROLL
     for (size_t c = 0; c < m; c++) {
         vec_store(x[0].sum + VEC * c, a[c]);
