@@ -21,12 +21,16 @@ static size_t below(size_t n)
     return n ? (size_t)(state % n) : 0;
 }
 
+/* Replaces `cut` bytes at `at` by n others, which may come from data itself. */
 static void splice(uint8_t *data, size_t *size, size_t at, size_t cut, const void *with, size_t n)
 {
-    if (*size - cut + n > ROOM)
+    uint8_t word[64];
+
+    if (n > sizeof word || *size - cut + n > ROOM)
         return;
+    memcpy(word, with, n);
     memmove(data + at + n, data + at + cut, *size - at - cut);
-    memcpy(data + at, with, n);
+    memcpy(data + at, word, n);
     *size = *size - cut + n;
 }
 
