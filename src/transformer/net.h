@@ -22,7 +22,9 @@ struct sofa_block {
     struct sofa_norm attention_norm, mlp_norm;
     struct sofa_linear q, k, v, o, up, down;
     struct sofa_linear gate; /* packed NULL: not gated */
-    const float *wk;         /* [kv_heads][hidden][head_dim]: what K^ is predicted from */
+    /* [kv_heads][hidden][head_dim]: what K^ is predicted from.  A bias of the key projection is left out:
+     * unrotated it moves all scores of a query alike, rotated (Qwen2) the prediction lacks it. */
+    const float *wk;
 };
 
 struct sofa_lm {

@@ -4,6 +4,9 @@
  * A design search changes some layers and keeps others.  The residual stream after layer l depends
  * on the window and on the settings of layers 0..l alone, so an entry under exactly these stands for
  * running them: same bits, less work.  Bounded memory, the least recently used entries go first.
+ * How much it stands in for is up to the search: of the layers of 60 evaluations (seed 1) the Bayesian
+ * search reused 10 % in spaces/quickstart.yaml, 6-26 % in the other bytelm spaces, random sampling
+ * 1-6 %; bench/transformer times a candidate that shares 1, 2 and 3 of 4 layers.
  * All functions may be called from several threads at once.
  */
 #ifndef SOFA_TRANSFORMER_PREFIX_CACHE_H
