@@ -1,0 +1,51 @@
+#!/bin/sh
+# run.sh PROGRAM [STEP]: a short exploration, with call n of every kind failing, for n = 1, 1 + STEP, ... until it
+# has no such call.  PROGRAM is built with --enable-fault-injection.  Each time: no crash, status 0 or 1, one
+# line of error, and going on without the fault leaves what an undisturbed run leaves.
+set -u
+program=$1 step=${2:-1}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 99
+cat >space.yaml <<END
+version: 1
+name: fault
+workload: {checkpoint: $root/models/bytelm, text: $root/models/bytelm/heldout.bin, window: 32}
+hardware: sofa-28nm
+parameters:
+  tiles: {each: layer, range: [2, 16], step: 2}
+  topk: {values: [5 %, 10 %, 20 %, 40 %]}
+objectives: [latency, accuracy_loss]
+search: {algorithm: random, evaluations: 6, seed: 5, parallel: 2}
+END
+SOFA_DSE_DATA=$root
+export SOFA_DSE_DATA
+"$program" explore space.yaml -o whole --progress none --jobs 1 >/dev/null 2>&1 || {
+	echo "the undisturbed run failed"
+	exit 1
+}
+bad=0 runs=0
+complain() {
+	echo "$kind:$n: $1"
+	sed 's/^/    /' err
+	bad=$((bad + 1))
+}
+for kind in malloc write fsync sqlite; do
+	n=1
+	while :; do
+		rm -rf study mark
+		SOFA_FAULT=$kind:$n SOFA_FAULT_MARK=$dir/mark "$program" explore space.yaml -o study --progress none --jobs 1 >/dev/null 2>err
+		status=$?
+		[ -e mark ] || break
+		runs=$((runs + 1))
+		[ $status -le 2 ] || complain "status $status"
+		[ $status -eq 0 ] || [ "$(grep -c '^sofa-dse: ' err)" -eq 1 ] || complain "not one line of error"
+		"$program" explore space.yaml -o study --resume --progress none --jobs 1 >/dev/null 2>err || complain "it can't go on"
+		cmp -s study/pareto.json whole/pareto.json || complain "it went on to other bytes"
+		n=$((n + step))
+	done
+	echo "$kind: $((n - 1)) calls"
+done
+echo "$runs faults, $bad complaints"
+[ $bad -eq 0 ]
