@@ -102,7 +102,8 @@ struct sofa_attention_kernel {
     void (*formal)(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out);
 
     /* weight = exp((score - max) scale), exactly 0 far below; returns the sum.  Both have room for n
-     * rounded up to SOFA_LANES and may be one; what is behind n in weight becomes 0. */
+     * rounded up to SOFA_LANES, stand on multiples of 64 bytes and may be one; what is behind n in weight
+     * becomes 0. */
     float (*softmax)(float *score, float *weight, size_t n, float scale);
 
     void (*dense)(const struct sofa_dense *dense);
