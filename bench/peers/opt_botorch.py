@@ -19,6 +19,7 @@ from botorch.models.deterministic import GenericDeterministicModel
 from botorch.models.model import ModelList
 from botorch.models.transforms import Standardize
 from botorch.sampling import SobolQMCNormalSampler
+from botorch.sampling.get_sampler import get_sampler
 from gpytorch.mlls import SumMarginalLogLikelihood
 from opt_serve import Problem
 
@@ -92,9 +93,13 @@ while len(xs) < budget:
         except Exception:  # a fit that fails leaves the start values
             pass
         model = ModelList(*gps.models, *[exact(j) for j in range(1, m)]) if form == "mixed" else gps
+        if form == "mixed":
+            sampler = get_sampler(model.posterior(u[:2]), torch.Size([64]), seed=seed)
+        else:
+            sampler = SobolQMCNormalSampler(torch.Size([64]), seed=seed)
         acq = qLogNoisyExpectedHypervolumeImprovement(
             model=model, ref_point=[-r for r in problem.reference], X_baseline=u, prune_baseline=True,
-            sampler=SobolQMCNormalSampler(torch.Size([64]), seed=seed), cache_root=False,
+            sampler=sampler, cache_root=False,
             objective=IdentityMCMultiOutputObjective(outcomes=list(range(m))),
             constraints=[(lambda z, k=k: z[..., m + k]) for k in range(problem.constraints)] or None)
         seen = {tuple(v) for v in xs}

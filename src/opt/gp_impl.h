@@ -1,4 +1,5 @@
-/* Inside the Gaussian process: gp.c (covariance, prediction), gp_space.c (features), gp_fit.c. */
+/* Inside the Gaussian process: gp.c (covariance, prediction), gp_factor.c, gp_space.c (features),
+ * gp_near.c (neighbours), gp_fit.c, gp_prior.c. */
 #ifndef SOFA_OPT_GP_IMPL_H
 #define SOFA_OPT_GP_IMPL_H
 
@@ -125,6 +126,9 @@ void sofa_gp_free_base(struct sofa_gp *gp);
 /* gp.c */
 /* The posterior from the covariances of `count` points in the strip and their prior variances. */
 void sofa_gp_posterior(struct sofa_gp *gp, size_t count, const double *variance, double *mean, double *sd);
+/* Covariances of a point with features u (coef: scratch [padded]) and rows [0, m) to out. */
+void sofa_gp_covariances(struct sofa_gp *gp, const double *u, double *coef, size_t m, double *out);
+/* The prior variance at features u. */
 double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef);
 double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
 enum sofa_code sofa_gp_reserve_draws(struct sofa_gp *gp, size_t draws, struct sofa_err *err);
