@@ -19,20 +19,21 @@ def median(problem, algorithm, n):
     return statistics.median(rows[problem, algorithm][n].values())
 
 
-def last(problem):
-    return min(max(v) for (p, _), v in rows.items() if p == problem)
-
-
-print("| problem | evaluations | " + OURS + " (seeds) | best peer | its median | ours reaches that at | TPE |")
-print("|---|---|---|---|---|---|---|")
+print("| problem | " + OURS + ": evaluations, median (seeds) | best peer: evaluations, median (seeds) | ours reaches that at | "
+      "TPE |")
+print("|---|---|---|---|---|")
 for p in problems:
-    n = last(p)
-    peers = [a for (q, a) in rows if q == p and ("optuna" in a or "pymoo" in a or "botorch" in a) and n in rows[q, a]]
-    best = max(peers, key=lambda a: median(p, a, n))
-    reached = [k for k in sorted(rows[p, OURS]) if median(p, OURS, k) >= median(p, best, n)]
-    tpe = f"{median(p, 'optuna-tpe', n):.4g}" if "optuna-tpe" in peers else "-"
-    print(f"| {p} | {n} | {median(p, OURS, n):.4g} ({len(rows[p, OURS][n])}) | {best} ({len(rows[p, best][n])}) | "
-          f"{median(p, best, n):.4g} | {reached[0] if reached else 'not'} | {tpe} |")
+    peers = [a for (q, a) in rows if q == p and ("optuna" in a or "pymoo" in a or "botorch" in a)]
+    ours = rows[p, OURS]
+    if not peers or not ours:
+        continue
+    end, n = max(max(rows[p, a]) for a in peers), max(ours)
+    best = max((a for a in peers if end in rows[p, a]), key=lambda a: median(p, a, end))
+    target = median(p, best, end)
+    reached = [k for k in sorted(ours) if median(p, OURS, k) >= target]
+    tpe = f"{median(p, 'optuna-tpe', end):.4g}" if rows[p, "optuna-tpe"] else "-"
+    print(f"| {p} | {n}: {median(p, OURS, n):.4g} ({len(ours[n])}) | {best} {end}: {target:.4g} "
+          f"({len(rows[p, best][end])}) | {reached[0] if reached else 'not'} | {tpe} |")
 
 if len(sys.argv) > 2:
     import matplotlib
