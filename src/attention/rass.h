@@ -2,9 +2,11 @@
  * Loads of key/value pairs for a block of queries (step 9 of the kernel).
  *
  * RASS runs on bit planes: plane b of a counter array holds bit b of the counts of 64 keys a word, so that
- * the counts of all keys change and compare in a few passes over s/64 words.  A phase starts with
- * serves = waiting (every query with keys left has budget).  Taking a key clears its column of serves,
- * which also keeps it from being issued twice in a phase.
+ * the counts of all keys change and compare in a few passes over s/64 words.  The budgets of 64 queries stand
+ * in bit planes too.  A phase starts with serves = waiting (every query with keys left has budget).  A key
+ * that is issued goes out of the race for the phase (`issued`); its column of serves is stale from then on.
+ * The most that a key serves never grows within a phase, so the upper planes of serves drop out one by one.
+ * Every query uses up its budget in each phase, hence after i phases it has max(0, n - i g) keys left.
  */
 #ifndef SOFA_ATTENTION_RASS_H
 #define SOFA_ATTENTION_RASS_H
@@ -24,16 +26,18 @@ struct sofa_block {
 
 /* State of a schedule; row_words and words count 64-bit words of query and key sets. */
 struct sofa_rass {
-    size_t rows, row_words, words, planes, g;
+    size_t rows, row_words, words, planes, budget_planes, g;
     uint64_t *held;       /* [rows][words]: keys the query still waits for */
     uint64_t *holders;    /* [64 words][row_words]: queries that still wait for the key */
     uint64_t *waiting;    /* [planes][words]: their number */
     uint64_t *serves;     /* [planes][words]: the number of those with budget left in this phase */
+    uint64_t *issued;     /* [words]: keys of this phase */
     uint64_t *candidates; /* [words] */
+    uint64_t *budget;     /* [budget_planes][row_words] */
     uint64_t *busy;       /* [row_words]: queries with budget */
-    size_t busy_rows;
-    size_t *left, *budget; /* [rows] */
-    uint32_t *list;        /* [rows]: queries, scratch */
+    size_t busy_rows, done, least; /* done: keys asked of each query in earlier phases; least: of n */
+    size_t *n;            /* [rows]: keys selected */
+    uint32_t *list;       /* [rows]: queries, scratch */
 };
 #define SOFA_RASS_STEP 8 /* words worked on together: `words` is a multiple of it */
 

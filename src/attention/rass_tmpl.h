@@ -35,6 +35,23 @@ PLANES_INLINE bool any_bit(const plane_words *x)
 #endif
 }
 
+/* Bit i: whether word i has any. */
+PLANES_INLINE uint64_t words_with_bits(const plane_words *x)
+{
+#if defined(__AVX512F__)
+    __m512i y;
+
+    memcpy(&y, x, sizeof y);
+    return _mm512_test_epi64_mask(y, y);
+#else
+    uint64_t words = 0;
+
+    for (size_t i = 0; i < SOFA_RASS_STEP; i++)
+        words |= (uint64_t)((*x)[i] != 0) << i;
+    return words;
+#endif
+}
+
 /* Takes one from (or, starting from nothing, adds one to) each key that each query of list [n] holds; the
  * planes stay in registers. */
 PLANES_INLINE void change(const struct sofa_rass *x, size_t n, size_t planes, bool add)
@@ -133,9 +150,10 @@ static size_t recount(struct sofa_rass *x)
 }
 
 /* Narrows the candidates [n] to those with the bit set (or clear, with `flip` all ones), if there are any. */
-PLANES_INLINE void narrow_candidates(plane_words *candidates, size_t n, const uint64_t *plane, uint64_t flip)
+PLANES_INLINE bool narrow_candidates(plane_words *candidates, size_t n, const uint64_t *plane, uint64_t flip)
 {
     plane_words any = {0}, left[8];
+    bool some;
 
     PLANES_UNROLL
     for (size_t i = 0; i < n; i++) {
@@ -143,55 +161,106 @@ PLANES_INLINE void narrow_candidates(plane_words *candidates, size_t n, const ui
         left[i] = (left[i] ^ flip) & candidates[i];
         any |= left[i];
     }
-    if (any_bit(&any)) {
+    some = any_bit(&any);
+    if (some) {
         PLANES_UNROLL
         for (size_t i = 0; i < n; i++)
             candidates[i] = left[i];
     }
+    return some;
 }
 
-/* The key that serves most, of those the one waited for least (other holders = waiting - serves, and
- * serves is the same), of those the first; n steps of words, at most 8. */
-PLANES_INLINE size_t best_key(const struct sofa_rass *x, size_t serving, size_t top, size_t n)
+static size_t waiters(const struct sofa_rass *x, size_t key)
 {
+    size_t n = 0;
+
+    for (size_t rw = 0; rw < x->row_words; rw++)
+        n += (size_t)__builtin_popcountll(x->holders[key * x->row_words + rw]);
+    return n;
+}
+
+/* The first of the keys with fewest waiters; `some` marks the words with candidates. */
+static size_t least_awaited(const struct sofa_rass *x, const uint64_t *candidates, uint64_t some)
+{
+    size_t best = 0, least = SIZE_MAX;
+
+    for (; some; some &= some - 1) {
+        size_t w = (size_t)__builtin_ctzll(some);
+
+        for (uint64_t bits = candidates[w]; bits; bits &= bits - 1) {
+            size_t key = w * 64 + (size_t)__builtin_ctzll(bits), n = waiters(x, key);
+
+            best = n < least ? key : best;
+            least = n < least ? n : least;
+        }
+    }
+    return best;
+}
+
+#define FEW 4 /* words with candidates up to which these are looked at one by one */
+
+/* The key that serves most, of those the one waited for least (other holders = waiting - serves, and
+ * serves is the same), of those the first; n steps of words, at most 8.  *serving, the planes of serves in
+ * use, falls to the length of the most. */
+PLANES_INLINE size_t best_key(const struct sofa_rass *x, size_t *serving, size_t top, size_t n)
+{
+    size_t most = 0;
+    uint64_t some = 0;
     plane_words candidates[8];
 
     PLANES_UNROLL
-    for (size_t i = 0; i < 8; i++)
-        memset(&candidates[i], 0xff, sizeof candidates[i]);
-    for (size_t b = serving; b-- > 0;)
-        narrow_candidates(candidates, n, x->serves + b * x->words, 0);
-    for (size_t b = top; b-- > 0;)
-        narrow_candidates(candidates, n, x->waiting + b * x->words, ~(uint64_t)0);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&candidates[i], x->issued + i * SOFA_RASS_STEP, sizeof candidates[i]);
+        candidates[i] = ~candidates[i];
+    }
+    for (size_t b = *serving; b-- > 0;)
+        if (narrow_candidates(candidates, n, x->serves + b * x->words, 0) && !most)
+            most = b + 1;
+    *serving = most;
     PLANES_UNROLL
     for (size_t i = 0; i < n; i++)
-        for (size_t w = 0; any_bit(&candidates[i]) && w < SOFA_RASS_STEP; w++)
-            if (candidates[i][w])
-                return (i * SOFA_RASS_STEP + w) * 64 + (size_t)__builtin_ctzll(candidates[i][w]);
-    return 0;
+        some |= words_with_bits(&candidates[i]) << i * SOFA_RASS_STEP;
+    if (__builtin_popcountll(some) > FEW) {
+        for (size_t b = top; b-- > 0;)
+            narrow_candidates(candidates, n, x->waiting + b * x->words, ~(uint64_t)0);
+        some = 0;
+        PLANES_UNROLL
+        for (size_t i = 0; i < n; i++)
+            some |= words_with_bits(&candidates[i]) << i * SOFA_RASS_STEP;
+        some &= -some;
+    }
+    PLANES_UNROLL
+    for (size_t i = 0; i < n; i++)
+        memcpy(x->candidates + i * SOFA_RASS_STEP, &candidates[i], sizeof candidates[i]);
+    return least_awaited(x, x->candidates, some);
 }
 
 /* The same for any number of words. */
-static size_t best_key_of_many(const struct sofa_rass *x, size_t serving, size_t top)
+static size_t best_key_of_many(const struct sofa_rass *x, size_t *serving, size_t top)
 {
+    size_t most = 0;
+
     for (size_t w = 0; w < x->words; w++)
-        x->candidates[w] = ~(uint64_t)0;
-    for (size_t b = serving + top; b-- > 0;) {
+        x->candidates[w] = ~x->issued[w];
+    for (size_t b = *serving + top; b-- > 0;) {
         bool set = b >= top;
         const uint64_t *plane = (set ? x->serves : x->waiting) + (set ? b - top : b) * x->words;
         uint64_t any = 0, flip = set ? 0 : ~(uint64_t)0;
 
         for (size_t w = 0; w < x->words; w++)
             any |= x->candidates[w] & (plane[w] ^ flip);
+        if (any && set && !most)
+            most = b - top + 1;
         for (size_t w = 0; any && w < x->words; w++)
             x->candidates[w] &= plane[w] ^ flip;
     }
+    *serving = most;
     for (size_t w = 0;; w++)
         if (x->candidates[w])
             return w * 64 + (size_t)__builtin_ctzll(x->candidates[w]);
 }
 
-static size_t next_key(const struct sofa_rass *x, size_t serving, size_t top)
+static size_t next_key(const struct sofa_rass *x, size_t *serving, size_t top)
 {
     switch (x->words / SOFA_RASS_STEP) {
     case 1:
@@ -209,6 +278,22 @@ static size_t next_key(const struct sofa_rass *x, size_t serving, size_t top)
     }
 }
 
+/* Takes one from the budget of each query of word rw in `taking`; returns those who used theirs up. */
+static uint64_t spend(struct sofa_rass *x, size_t rw, uint64_t taking)
+{
+    uint64_t left = 0, before = x->busy[rw];
+
+    for (size_t b = 0; b < x->budget_planes; b++) {
+        uint64_t *budget = x->budget + b * x->row_words + rw, old = *budget;
+
+        *budget = old ^ taking;
+        taking &= ~old;
+        left |= *budget;
+    }
+    x->busy[rw] = left;
+    return before ^ left;
+}
+
 /* Every query with budget that holds the key takes it; returns how many used up their budget. */
 static size_t take(struct sofa_rass *x, size_t key, size_t top)
 {
@@ -217,25 +302,20 @@ static size_t take(struct sofa_rass *x, size_t key, size_t top)
 
     for (size_t rw = 0; rw < x->row_words; rw++) {
         uint64_t *holders = x->holders + key * x->row_words + rw, taking = *holders & x->busy[rw];
+        uint64_t *held = x->held + rw * 64 * x->words + word;
 
         *holders ^= taking;
         waiting += (size_t)__builtin_popcountll(*holders);
-        for (; taking; taking &= taking - 1) {
-            size_t r = rw * 64 + (size_t)__builtin_ctzll(taking);
-
-            x->held[r * x->words + word] ^= bit;
-            x->left[r]--;
-            if (--x->budget[r] == 0) {
-                x->busy[rw] ^= (uint64_t)1 << r % 64;
-                x->list[spent++] = (uint32_t)r;
-            }
-        }
+        for (uint64_t gone = spend(x, rw, taking); gone; gone &= gone - 1)
+            x->list[spent++] = (uint32_t)(rw * 64 + (size_t)__builtin_ctzll(gone));
+        for (; taking; taking &= taking - 1)
+            held[(size_t)__builtin_ctzll(taking) * x->words] ^= bit;
     }
+    x->issued[word] |= bit;
     for (size_t b = 0; b < top; b++) {
         uint64_t *w = x->waiting + b * x->words + word;
 
         *w = (*w & ~bit) | (waiting >> b & 1 ? bit : 0);
-        x->serves[b * x->words + word] &= ~bit;
     }
     x->busy_rows -= spent;
     return spent;
@@ -261,9 +341,10 @@ SOFA_UNUSED static size_t tmpl_rass_phase(struct sofa_rass *x, uint32_t *order)
 {
     size_t issued = 0, top = top_plane(x), serving = top;
 
+    memset(x->issued, 0, x->words * sizeof *x->issued);
     memcpy(x->serves, x->waiting, top * x->words * sizeof *x->serves);
     for (; x->busy_rows; issued++) {
-        size_t key = next_key(x, serving, top), spent;
+        size_t key = next_key(x, &serving, top), spent;
 
         if (order)
             order[issued] = (uint32_t)key;
