@@ -210,15 +210,17 @@ static enum sofa_code open_lm(struct sofa_problem *p, struct sofa_err *err)
 {
     const struct sofa_space_workload *w = &p->space->workload;
     enum sofa_code rc;
+    size_t needed;
 
     SOFA_TRY(sofa_lm_open(w->checkpoint, &p->lm, err));
     SOFA_TRY(sofa_text_open(p->lm, w->text, &p->text, err));
     if (w->window > sofa_lm_shape(p->lm)->context)
         return sofa_node_fail(w->node, err, "a window of %zu tokens; the model's context has %zu", w->window,
                               sofa_lm_shape(p->lm)->context);
-    if (sofa_text_tokens(p->text) < w->window * w->windows + 1)
+    needed = w->window * w->windows + !sofa_lm_shape(p->lm)->encoder; /* a token behind the last is predicted */
+    if (sofa_text_tokens(p->text) < needed)
         return sofa_node_fail(w->node, err, "%zu windows of %zu tokens need %zu; the text has %zu", w->windows, w->window,
-                              w->window * w->windows + 1, sofa_text_tokens(p->text));
+                              needed, sofa_text_tokens(p->text));
     if (sofa_lm_shape(p->lm)->layers > SOFA_LAYERS_MAX)
         return sofa_node_fail(w->node, err, "%zu layers; at most %d", sofa_lm_shape(p->lm)->layers, SOFA_LAYERS_MAX);
     shape_of_lm(p);

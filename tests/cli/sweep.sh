@@ -122,7 +122,7 @@ status=$?
 ok $? "stopped by a signal it exits 3 (or had just finished)"
 [ $status -eq 0 ] || grep -q 'goes on when it is run again' err
 ok $? "and says how to go on"
-for i in ${SOFA_KILLS:-1 2 3 4}; do
+for i in $(seq "${SOFA_KILLS:-4}"); do
 	"$SOFA_DSE" sweep sweep.yaml -o stopped --progress none --jobs 2 2>/dev/null &
 	pid=$!
 	sleep "0.$(($(od -An -N2 -tu2 /dev/urandom) % 8 + 1))"
