@@ -30,13 +30,21 @@ size_t sofa_naive_loads(const struct sofa_block *block, size_t s, size_t g, uint
     return loads;
 }
 
-/* Marks the keys [n] of query r. */
-static void hold(struct sofa_rass *x, size_t r, const uint32_t *keys, size_t n)
+/* Marks the keys of query r. */
+static void hold(struct sofa_rass *x, const struct sofa_block *block, size_t r)
 {
     uint64_t *held = x->held + r * x->words;
+    const uint32_t *keys = block->keys + block->start[r];
+    size_t n = block->start[r + 1] - block->start[r];
 
     x->n[r] = n;
     x->least = n < x->least ? n : x->least;
+    if (block->bits) {
+        const uint64_t *bits = block->bits + r * block->bit_words;
+
+        memcpy(held, bits, (x->words < block->bit_words ? x->words : block->bit_words) * sizeof *held);
+        return;
+    }
     for (size_t t = 0; t < n;) {
         size_t word = keys[t] / WORD;
         uint64_t bits = 0;
@@ -108,7 +116,7 @@ static enum sofa_code rass_init(struct sofa_rass *x, const struct sofa_block *bl
     x->words = sofa_padded((s + WORD - 1) / WORD, SOFA_RASS_STEP);
     x->planes = bit_length(block->rows);
     x->budget_planes = bit_length(g < s ? g : s);
-    x->held = sofa_arena_zalloc(arena, x->rows * x->words, sizeof *x->held);
+    x->held = sofa_arena_zalloc(arena, (x->rows + 1) * x->words, sizeof *x->held);
     x->holders = sofa_arena_alloc(arena, x->words * WORD * x->row_words, sizeof *x->holders);
     x->waiting = sofa_arena_zalloc(arena, x->planes * x->words, sizeof *x->waiting);
     x->serves = sofa_arena_alloc(arena, x->planes * x->words, sizeof *x->serves);
@@ -117,12 +125,12 @@ static enum sofa_code rass_init(struct sofa_rass *x, const struct sofa_block *bl
     x->budget = sofa_arena_alloc(arena, x->budget_planes * x->row_words, sizeof *x->budget);
     x->busy = sofa_arena_alloc(arena, x->row_words, sizeof *x->busy);
     x->n = sofa_arena_alloc(arena, x->rows, sizeof *x->n);
-    x->list = sofa_arena_alloc(arena, x->rows, sizeof *x->list);
+    x->list = sofa_arena_alloc(arena, x->rows + 2, sizeof *x->list);
     if (!x->held || !x->holders || !x->waiting || !x->serves || !x->issued || !x->candidates || !x->budget ||
         !x->busy || !x->n || !x->list)
         return sofa_fail_nomem(err, "scheduled loads");
     for (size_t r = 0; r < block->rows; r++)
-        hold(x, r, block->keys + block->start[r], block->start[r + 1] - block->start[r]);
+        hold(x, block, r);
     find_holders(x);
     count_holders(x);
     return SOFA_OK;

@@ -52,8 +52,67 @@ PLANES_INLINE uint64_t words_with_bits(const plane_words *x)
 #endif
 }
 
-/* Takes one from (or, starting from nothing, adds one to) each key that each query of list [n] holds; the
- * planes stay in registers. */
+/* Bit by bit: the sum of three without the carry, and its carry; the borrow of p - a - b. */
+PLANES_INLINE void sum_of_three(const plane_words *a, const plane_words *b, const plane_words *c, plane_words *sum)
+{
+#if defined(__AVX512F__)
+    __m512i x, y, z;
+
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    memcpy(&z, c, sizeof z);
+    x = _mm512_ternarylogic_epi64(x, y, z, 0x96);
+    memcpy(sum, &x, sizeof x);
+#else
+    *sum = *a ^ *b ^ *c;
+#endif
+}
+
+PLANES_INLINE void carry_of_three(const plane_words *a, const plane_words *b, const plane_words *c, plane_words *carry)
+{
+#if defined(__AVX512F__)
+    __m512i x, y, z;
+
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    memcpy(&z, c, sizeof z);
+    x = _mm512_ternarylogic_epi64(x, y, z, 0xe8);
+    memcpy(carry, &x, sizeof x);
+#else
+    *carry = (*a & *b) | (*c & (*a | *b));
+#endif
+}
+
+PLANES_INLINE void borrow_of(const plane_words *p, const plane_words *a, const plane_words *b, plane_words *borrow)
+{
+#if defined(__AVX512F__)
+    __m512i x, y, z;
+
+    memcpy(&x, p, sizeof x);
+    memcpy(&y, a, sizeof y);
+    memcpy(&z, b, sizeof z);
+    x = _mm512_ternarylogic_epi64(x, y, z, 0x8e);
+    memcpy(borrow, &x, sizeof x);
+#else
+    *borrow = (~*p & (*a | *b)) | (*a & *b);
+#endif
+}
+
+/* The keys from word w on that a query still waits for; `leaves`: it has used up its budget, so what it took is
+ * struck off for good. */
+PLANES_INLINE void still_held(const struct sofa_rass *x, size_t query, size_t w, bool leaves, plane_words *held)
+{
+    plane_words issued;
+
+    memcpy(held, x->held + query * x->words + w, sizeof *held);
+    memcpy(&issued, x->issued + w, sizeof issued);
+    *held &= ~issued;
+    if (leaves)
+        memcpy(x->held + query * x->words + w, held, sizeof *held);
+}
+
+/* Takes from (or, starting from nothing, adds to) each key one for each query of list [n] that holds it.  The
+ * planes stay in registers; three queries are added to a number of two bits first. */
 PLANES_INLINE void change(const struct sofa_rass *x, size_t n, size_t planes, bool add)
 {
     for (size_t w = 0; w < x->words; w += SOFA_RASS_STEP) {
@@ -64,15 +123,28 @@ PLANES_INLINE void change(const struct sofa_rass *x, size_t n, size_t planes, bo
             for (size_t b = 0; b < planes; b++)
                 memcpy(&p[b], x->serves + b * x->words + w, sizeof p[b]);
         }
-        for (size_t i = 0; i < n; i++) {
-            plane_words carry, old;
+        for (size_t i = 0; i < n; i += 3) {
+            plane_words a[3], ones, twos, carry = {0}, old;
 
-            memcpy(&carry, x->held + x->list[i] * x->words + w, sizeof carry);
+            PLANES_UNROLL
+            for (size_t j = 0; j < 3; j++)
+                still_held(x, x->list[i + j], w, !add, &a[j]);
+            sum_of_three(&a[0], &a[1], &a[2], &ones);
+            carry_of_three(&a[0], &a[1], &a[2], &twos);
             PLANES_UNROLL
             for (size_t b = 0; b < planes; b++) {
                 old = p[b];
-                p[b] = old ^ carry;
-                carry &= add ? old : ~old;
+                if (b == 1) {
+                    sum_of_three(&old, &twos, &carry, &p[b]);
+                    if (add)
+                        carry_of_three(&old, &twos, &carry, &carry);
+                    else
+                        borrow_of(&old, &twos, &carry, &carry);
+                } else {
+                    carry = b == 0 ? ones : carry;
+                    p[b] = old ^ carry;
+                    carry = add ? carry & old : carry & ~old;
+                }
             }
         }
         PLANES_UNROLL
@@ -87,8 +159,9 @@ static void change_many_planes(const struct sofa_rass *x, size_t n, size_t plane
         memset(x->serves, 0, planes * x->words * sizeof *x->serves);
     for (size_t i = 0; i < n; i++)
         for (size_t w = 0; w < x->words; w++) {
-            uint64_t carry = x->held[x->list[i] * x->words + w];
+            uint64_t *held = x->held + x->list[i] * x->words + w, carry = *held & ~x->issued[w];
 
+            *held = add ? *held : carry;
             for (size_t b = 0; b < planes; b++) {
                 uint64_t *p = x->serves + b * x->words + w, old = *p;
 
@@ -100,6 +173,7 @@ static void change_many_planes(const struct sofa_rass *x, size_t n, size_t plane
 
 PLANES_INLINE void change_serves(const struct sofa_rass *x, size_t n, size_t planes, bool add)
 {
+    x->list[n] = x->list[n + 1] = (uint32_t)x->rows; /* who holds nothing */
     switch (planes) {
     case 1:
         change(x, n, 1, add);
@@ -135,11 +209,17 @@ static void subtract_list(const struct sofa_rass *x, size_t n, size_t planes)
     change_serves(x, n, planes, false);
 }
 
-/* Counts serves anew from the queries with budget; returns the planes it takes. */
-static size_t recount(struct sofa_rass *x)
+/* Lets the queries of list [spent] go and counts serves anew from those with budget; returns the planes it takes. */
+static size_t recount(struct sofa_rass *x, size_t spent)
 {
     size_t n = 0, planes = 0;
 
+    for (size_t i = 0; i < spent; i++)
+        for (size_t w = 0; w < x->words; w += SOFA_RASS_STEP) {
+            plane_words held;
+
+            still_held(x, x->list[i], w, true, &held);
+        }
     for (size_t rw = 0; rw < x->row_words; rw++)
         for (uint64_t busy = x->busy[rw]; busy; busy &= busy - 1)
             x->list[n++] = (uint32_t)(rw * 64 + (size_t)__builtin_ctzll(busy));
@@ -271,6 +351,12 @@ static size_t next_key(const struct sofa_rass *x, size_t *serving, size_t top)
         return best_key(x, serving, top, 3);
     case 4:
         return best_key(x, serving, top, 4);
+    case 5:
+        return best_key(x, serving, top, 5);
+    case 6:
+        return best_key(x, serving, top, 6);
+    case 7:
+        return best_key(x, serving, top, 7);
     case 8:
         return best_key(x, serving, top, 8);
     default:
@@ -302,14 +388,11 @@ static size_t take(struct sofa_rass *x, size_t key, size_t top)
 
     for (size_t rw = 0; rw < x->row_words; rw++) {
         uint64_t *holders = x->holders + key * x->row_words + rw, taking = *holders & x->busy[rw];
-        uint64_t *held = x->held + rw * 64 * x->words + word;
 
         *holders ^= taking;
         waiting += (size_t)__builtin_popcountll(*holders);
         for (uint64_t gone = spend(x, rw, taking); gone; gone &= gone - 1)
             x->list[spent++] = (uint32_t)(rw * 64 + (size_t)__builtin_ctzll(gone));
-        for (; taking; taking &= taking - 1)
-            held[(size_t)__builtin_ctzll(taking) * x->words] ^= bit;
     }
     x->issued[word] |= bit;
     for (size_t b = 0; b < top; b++) {
@@ -350,7 +433,7 @@ SOFA_UNUSED static size_t tmpl_rass_phase(struct sofa_rass *x, uint32_t *order)
             order[issued] = (uint32_t)key;
         spent = take(x, key, top);
         if (x->busy_rows < spent)
-            serving = recount(x);
+            serving = recount(x, spent);
         else if (spent)
             subtract_list(x, spent, serving);
     }

@@ -325,7 +325,7 @@ enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
     for (size_t i = 0; i < h.s; i += h.rows) {
         size_t to = h.s - i < h.rows ? h.s : i + h.rows;
         struct sofa_rows rows = run_block(&h, i, to, out);
-        struct sofa_block block = {rows.n, rows.start, rows.keys};
+        struct sofa_block block = {rows.n, rows.start, rows.keys, h.marks.bits, h.marks.words};
 
         if (measured || trace)
             diagnose_block(&h, i, &rows, out, measured ? &tally : NULL, trace);

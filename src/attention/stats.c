@@ -43,11 +43,10 @@ enum sofa_code sofa_tally_init(struct sofa_tally *t, enum sofa_stats_level level
                                const float *v, struct sofa_arena *arena, struct sofa_err *err)
 {
     t->stamp = sofa_arena_alloc(arena, t->s, sizeof *t->stamp);
-    t->in_block = sofa_arena_alloc(arena, t->s, 1);
     t->in_head = sofa_arena_zalloc(arena, t->s, 1);
     t->last_rows = t->s < SOFA_LAST_ROWS ? t->s : SOFA_LAST_ROWS;
     t->last_keys = sofa_arena_alloc(arena, t->last_rows * t->s, sizeof *t->last_keys);
-    if (!t->stamp || !t->in_block || !t->in_head || !t->last_keys)
+    if (!t->stamp || !t->in_head || !t->last_keys)
         return sofa_fail_nomem(err, "statistics");
     for (size_t i = 0; i < t->s; i++) {
         double n = norm(t->formal->k + i * t->formal->dp, t->formal->dp);
@@ -68,22 +67,37 @@ static double exact_score(const struct sofa_formal *f, size_t row, uint32_t key)
     return sum;
 }
 
+/* The largest float that isn't above x: a float is above x where it is above that. */
+static float float_below(double x)
+{
+    float f = (float)x;
+
+    return (double)f > x ? nextafterf(f, -INFINITY) : f;
+}
+
+static int count_above(const float *scores, size_t n, float least)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += scores[i] > least;
+    return count;
+}
+
 /* Whether a key of the tile, keys [n], has a larger formal score than `first`.  float scores decide
  * where they are further apart than their rounding, integers elsewhere. */
 static bool mispredicted(const struct sofa_tally *t, size_t row, const uint32_t *keys, const float *scores, size_t n,
                          uint32_t first, double rounding)
 {
     double predicted = 0;
-    size_t near = 0;
+    size_t at = 0;
 
-    for (size_t i = 0; i < n; i++)
-        predicted = keys[i] == first ? scores[i] : predicted;
-    for (size_t i = 0; i < n; i++) {
-        if (scores[i] > predicted + rounding)
-            return true;
-        near += scores[i] >= predicted - rounding;
-    }
-    if (near < 2)
+    while (at < n && keys[at] != first)
+        at++;
+    predicted = at < n ? scores[at] : 0;
+    if (count_above(scores, n, float_below(predicted + rounding)))
+        return true;
+    if (count_above(scores, n, nextafterf(float_below(predicted - rounding), -INFINITY)) < 2)
         return false;
     predicted = exact_score(t->formal, row, first);
     for (size_t i = 0; i < n; i++)
@@ -193,17 +207,14 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
     enum sofa_code rc = SOFA_OK;
     size_t in_union = 0, visible = sofa_visible(t->tiling, row + block->rows - 1), loads;
 
-    memset(t->in_block, 0, t->s);
-    for (size_t i = 0; i < block->start[block->rows]; i++)
-        t->in_block[block->keys[i]] = 1;
-    for (size_t j = 0; j < t->s; j++) {
-        in_union += t->in_block[j];
-        t->in_head[j] |= t->in_block[j];
-    }
     t->blocks++;
+    t->naive += sofa_naive_loads(block, visible, t->params->keys_per_phase, t->stamp);
+    for (size_t j = 0; j < visible; j++) { /* the stamps that are left mark the keys of the block */
+        in_union += t->stamp[j] != 0;
+        t->in_head[j] |= t->stamp[j] != 0;
+    }
     t->union_keys += in_union;
     t->union_share += (double)in_union / (double)visible;
-    t->naive += sofa_naive_loads(block, visible, t->params->keys_per_phase, t->stamp);
     SOFA_TRY(sofa_rass_loads(t->kernel, block, visible, t->params->keys_per_phase, NULL, &loads, arena, err));
     t->rass += loads;
 out:
@@ -219,7 +230,7 @@ enum sofa_code sofa_tally_finish(struct sofa_tally *t, struct sofa_attention_sta
                                  struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
-    struct sofa_block last = {t->last_rows, t->last_start, t->last_keys};
+    struct sofa_block last = {.rows = t->last_rows, .start = t->last_start, .keys = t->last_keys};
     double blocks = (double)t->blocks, in_head = 0;
     size_t loads;
 

@@ -22,7 +22,7 @@ struct sofa_tally {
     double union_share;      /* sum over blocks */
     double largest_key_norm; /* of the formal keys */
     uint32_t *stamp;         /* [s] */
-    uint8_t *in_block, *in_head; /* [s] */
+    uint8_t *in_head;        /* [s] */
     size_t last_start[SOFA_LAST_ROWS + 1], last_rows;
     uint32_t *last_keys;
     /* ALL; NULL without */

@@ -1,4 +1,5 @@
 /* The kernel against its definition taken literally, and every variant against the portable one. */
+#include "attention/rass.h"
 #include "tests/unit/attention/literal.h"
 #include "tests/unit/attention/random_case.h"
 
@@ -170,12 +171,58 @@ static void extreme_predictions_select_alike_in_every_variant(void **state)
     sofa_arena_release(&arena);
 }
 
+/* Blocks that cross every limit of the bit planes: words of queries, steps of keys, planes of counts. */
+static void schedules_of_large_blocks_are_the_literal_ones(void **state)
+{
+    static const struct {
+        size_t s, rows, g;
+        double density;
+    } shapes[] = {{130, 33, 1, 0.3},  {600, 70, 3, 0.1},   {520, 130, 2, 0.1}, {300, 260, 5, 0.1},
+                  {1100, 20, 2, 0.1}, {1700, 20, 100, 0.1}, {2600, 9, 2, 0.05}, {4200, 5, 3, 0.05}};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    gsl_rng *rng = sofa_rng_new(11, 0);
+    size_t n;
+    const char *const *names = sofa_attention_kernel_names(&n);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        size_t s = shapes[i].s, rows = shapes[i].rows, start[300] = {0}, expected;
+        uint8_t *selection = calloc(rows * s, 1);
+        uint32_t *keys = malloc(rows * s * sizeof *keys);
+        struct sofa_block block = {.rows = rows, .start = start, .keys = keys};
+
+        for (size_t r = 0; r < rows; r++) {
+            double density = r == 1 ? 0 : shapes[i].density * (r % 5 ? 1 : 0.5);
+
+            start[r + 1] = start[r];
+            for (size_t j = 0; j < s; j++)
+                if ((selection[r * s + j] = gsl_rng_uniform(rng) < density))
+                    keys[start[r + 1]++] = (uint32_t)j;
+        }
+        expected = literal_rass(selection, s, 0, rows, shapes[i].g);
+        for (size_t j = 0; j < n; j++) {
+            const struct sofa_attention_kernel *kernel;
+            size_t loads;
+
+            if (sofa_attention_kernel_find(names[j], &kernel, NULL) != SOFA_OK)
+                continue;
+            assert_int_equal(sofa_rass_loads(kernel, &block, s, shapes[i].g, NULL, &loads, &arena, NULL), SOFA_OK);
+            assert_int_equal(loads, expected);
+        }
+        free(selection);
+        free(keys);
+    }
+    gsl_rng_free(rng);
+    sofa_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_cases_agree_with_the_literal_definition),
         cmocka_unit_test(every_variant_gives_the_bits_of_the_portable_one),
         cmocka_unit_test(extreme_predictions_select_alike_in_every_variant),
+        cmocka_unit_test(schedules_of_large_blocks_are_the_literal_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

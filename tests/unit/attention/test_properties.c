@@ -137,7 +137,7 @@ static void the_published_schedule_comes_out(void **state)
 {
     static const uint32_t keys[] = {2, 3, 4, 7, 0, 1, 2, 3, 2, 3, 4, 7, 4, 5, 6, 7};
     static const size_t start[] = {0, 4, 8, 12, 16};
-    struct sofa_block block = {4, start, keys};
+    struct sofa_block block = {.rows = 4, .start = start, .keys = keys};
     struct sofa_arena arena = SOFA_ARENA_INIT;
     uint32_t order[16], stamp[8];
     unsigned phase[2] = {0, 0};
