@@ -162,3 +162,24 @@ const char *sofa_nearest(const char *word, const char *const *candidates, size_t
     }
     return best;
 }
+
+void sofa_err_append_choices(struct sofa_err *err, const char *word, const char *const *choices, size_t n)
+{
+    const char *near = sofa_nearest(word, choices, n);
+
+    sofa_err_append(err, "; expected one of ");
+    for (size_t i = 0; i < n; i++)
+        sofa_err_append(err, "%s%s", i ? ", " : "", choices[i]);
+    if (near)
+        sofa_err_append(err, "; did you mean '%s'?", near);
+}
+
+void sofa_err_append_hint(struct sofa_err *err, const char *word, const char *const *choices, size_t n, const char *listed)
+{
+    const char *near = sofa_nearest(word, choices, n);
+
+    if (near)
+        sofa_err_append(err, "; did you mean '%s'?", near);
+    else
+        sofa_err_append(err, "; '%s' lists them", listed);
+}

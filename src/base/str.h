@@ -40,4 +40,10 @@ char *sofa_format(const char *fmt, ...) SOFA_PRINTF(1, 2);
  * what was meant (more than a third of its letters differ). */
 const char *sofa_nearest(const char *word, const char *const *candidates, size_t n);
 
+/* Ends the message of a failure with what would have been right: "; expected one of a, b, c", and where
+ * one is near "; did you mean 'b'?".  The hint form names only that one, or else says where they are
+ * listed. */
+void sofa_err_append_choices(struct sofa_err *err, const char *word, const char *const *choices, size_t n);
+void sofa_err_append_hint(struct sofa_err *err, const char *word, const char *const *choices, size_t n, const char *listed);
+
 #endif

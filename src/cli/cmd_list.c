@@ -190,19 +190,15 @@ static enum sofa_code print_rows(const struct listing *l, struct sofa_err *err)
 
 static enum sofa_code find_kind(const char *name, size_t *index, struct sofa_err *err)
 {
-    const char *names[N_KINDS], *near;
+    const char *names[N_KINDS];
 
     for (*index = 0; *index < N_KINDS; ++*index) {
         names[*index] = kinds[*index].name;
         if (strcmp(name, kinds[*index].name) == 0)
             return SOFA_OK;
     }
-    near = sofa_nearest(name, names, N_KINDS);
-    sofa_fail(err, SOFA_E_USAGE, "list: '%s' is not known; expected one of ", name);
-    for (size_t i = 0; i < N_KINDS; i++)
-        sofa_err_append(err, "%s%s", i ? ", " : "", names[i]);
-    if (near)
-        sofa_err_append(err, "; did you mean '%s'?", near);
+    sofa_fail(err, SOFA_E_USAGE, "list: '%s' is not known", name);
+    sofa_err_append_choices(err, name, names, N_KINDS);
     return SOFA_E_USAGE;
 }
 

@@ -36,19 +36,15 @@ static void print_help(void)
 
 static const struct sofa_command *find_command(const char *name, struct sofa_err *err)
 {
-    const char *names[N_COMMANDS], *near;
+    const char *names[N_COMMANDS];
 
     for (size_t i = 0; i < N_COMMANDS; i++) {
         names[i] = commands[i]->name;
         if (strcmp(names[i], name) == 0)
             return commands[i];
     }
-    near = sofa_nearest(name, names, N_COMMANDS);
-    sofa_fail(err, SOFA_E_USAGE, "unknown command '%s'; ", name);
-    if (near)
-        sofa_err_append(err, "did you mean '%s'?", near);
-    else
-        sofa_err_append(err, "'sofa-dse --help' lists them");
+    sofa_fail(err, SOFA_E_USAGE, "unknown command '%s'", name);
+    sofa_err_append_hint(err, name, names, N_COMMANDS, "sofa-dse --help");
     return NULL;
 }
 

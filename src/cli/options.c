@@ -70,7 +70,6 @@ static enum sofa_code set_number(const struct sofa_option *o, const char *text, 
 
 static enum sofa_code set_choice(const struct sofa_option *o, const char *text, int *value, struct sofa_err *err)
 {
-    const char *near;
     size_t n = 0;
 
     for (; o->names[n]; n++) {
@@ -79,12 +78,8 @@ static enum sofa_code set_choice(const struct sofa_option *o, const char *text, 
             return SOFA_OK;
         }
     }
-    near = sofa_nearest(text, o->names, n);
-    sofa_fail(err, SOFA_E_USAGE, "--%s: '%s' is not known; expected one of ", o->name, text);
-    for (size_t i = 0; i < n; i++)
-        sofa_err_append(err, "%s%s", i ? ", " : "", o->names[i]);
-    if (near)
-        sofa_err_append(err, "; did you mean '%s'?", near);
+    sofa_fail(err, SOFA_E_USAGE, "--%s: '%s' is not known", o->name, text);
+    sofa_err_append_choices(err, text, o->names, n);
     return SOFA_E_USAGE;
 }
 

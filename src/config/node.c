@@ -114,17 +114,10 @@ out:
     return rc;
 }
 
-static void append_names(struct sofa_err *err, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sofa_err_append(err, "%s%s", i ? ", " : "", names[i]);
-}
-
 enum sofa_code sofa_node_choice(const struct sofa_node *node, const char *const *names, size_t n, int *index,
                                 struct sofa_err *err)
 {
     enum sofa_code rc;
-    const char *near;
 
     SOFA_TRY(sofa_node_expect(node, SOFA_NODE_SCALAR, err));
     for (size_t i = 0; i < n; i++) {
@@ -133,11 +126,8 @@ enum sofa_code sofa_node_choice(const struct sofa_node *node, const char *const 
             return SOFA_OK;
         }
     }
-    near = sofa_nearest(node->text, names, n);
-    rc = sofa_node_fail(node, err, "'%s' is not known here; expected one of ", node->text);
-    append_names(err, names, n);
-    if (near)
-        sofa_err_append(err, "; did you mean '%s'?", near);
+    rc = sofa_node_fail(node, err, "'%s' is not known here", node->text);
+    sofa_err_append_choices(err, node->text, names, n);
 out:
     return rc;
 }
@@ -147,13 +137,11 @@ static enum sofa_code fail_unknown_key(const struct sofa_node *key, const char *
 {
     const char *near = sofa_nearest(key->text, keys, n);
 
-    sofa_node_fail(key, err, "unknown key '%s'; ", key->text);
-    if (near) {
-        sofa_err_append(err, "did you mean '%s'?", near);
-    } else {
-        sofa_err_append(err, "expected one of ");
-        append_names(err, keys, n);
-    }
+    sofa_node_fail(key, err, "unknown key '%s'", key->text);
+    if (near)
+        sofa_err_append(err, "; did you mean '%s'?", near);
+    else
+        sofa_err_append_choices(err, key->text, keys, n);
     return SOFA_E_INPUT;
 }
 

@@ -241,18 +241,14 @@ double sofa_space_points(const struct sofa_space *space)
 
 static enum sofa_code fail_name(const char *name, struct sofa_err *err)
 {
-    const char *keys[64] = {NULL}, *near;
+    const char *keys[64] = {NULL};
     size_t n;
     const struct sofa_parameter *p = sofa_parameters(&n);
 
     for (size_t i = 0; i < n && i < 64; i++)
         keys[i] = p[i].key;
-    near = sofa_nearest(name, keys, n);
-    sofa_fail(err, SOFA_E_USAGE, "--set: unknown parameter '%s'; ", name);
-    if (near)
-        sofa_err_append(err, "did you mean '%s'?", near);
-    else
-        sofa_err_append(err, "'sofa-dse list parameters' lists them");
+    sofa_fail(err, SOFA_E_USAGE, "--set: unknown parameter '%s'", name);
+    sofa_err_append_hint(err, name, keys, n, "sofa-dse list parameters");
     return SOFA_E_USAGE;
 }
 

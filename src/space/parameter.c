@@ -65,7 +65,6 @@ const struct sofa_parameter *sofa_parameter_find(const char *key)
 static enum sofa_code parse_choice(const struct sofa_parameter *p, const char *text, double *value,
                                    struct sofa_err *err)
 {
-    const char *near;
     size_t n = 0;
 
     for (; p->names[n]; n++) {
@@ -74,12 +73,8 @@ static enum sofa_code parse_choice(const struct sofa_parameter *p, const char *t
             return SOFA_OK;
         }
     }
-    near = sofa_nearest(text, p->names, n);
-    sofa_fail(err, SOFA_E_INPUT, "%s: '%s' is not known; expected one of ", p->key, text);
-    for (size_t i = 0; i < n; i++)
-        sofa_err_append(err, "%s%s", i ? ", " : "", p->names[i]);
-    if (near)
-        sofa_err_append(err, "; did you mean '%s'?", near);
+    sofa_fail(err, SOFA_E_INPUT, "%s: '%s' is not known", p->key, text);
+    sofa_err_append_choices(err, text, p->names, n);
     return SOFA_E_INPUT;
 }
 

@@ -57,7 +57,7 @@ bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, dou
 static enum sofa_code find_metric(const struct sofa_node *node, const char *name, const struct sofa_metric **metric,
                                   struct sofa_err *err)
 {
-    const char *names[64], *near;
+    const char *names[64];
     size_t n = sofa_metric_count < 64 ? sofa_metric_count : 64;
 
     *metric = sofa_metric_find(name);
@@ -65,12 +65,8 @@ static enum sofa_code find_metric(const struct sofa_node *node, const char *name
         return SOFA_OK;
     for (size_t i = 0; i < n; i++)
         names[i] = sofa_metrics[i].name;
-    near = sofa_nearest(name, names, n);
-    sofa_node_fail(node, err, "unknown metric '%s'; ", name);
-    if (near)
-        sofa_err_append(err, "did you mean '%s'?", near);
-    else
-        sofa_err_append(err, "'sofa-dse list metrics' lists them");
+    sofa_node_fail(node, err, "unknown metric '%s'", name);
+    sofa_err_append_hint(err, name, names, n, "sofa-dse list metrics");
     return SOFA_E_INPUT;
 }
 

@@ -16,7 +16,7 @@ static enum sofa_code check_algorithm(const struct sofa_study *s, const struct s
                                       struct sofa_err *err)
 {
     const struct sofa_node *node = options->algorithm ? NULL : s->problem->space->search.algorithm_node;
-    const char *names[32], *near;
+    const char *names[32];
     size_t n;
     const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
 
@@ -25,15 +25,11 @@ static enum sofa_code check_algorithm(const struct sofa_study *s, const struct s
         if (strcmp(a[i].name, s->algorithm) == 0)
             return SOFA_OK;
     }
-    near = sofa_nearest(s->algorithm, names, n);
     if (node)
-        sofa_node_fail(node, err, "unknown algorithm '%s'; expected one of ", s->algorithm);
+        sofa_node_fail(node, err, "unknown algorithm '%s'", s->algorithm);
     else
-        sofa_fail(err, SOFA_E_USAGE, "--algorithm: unknown algorithm '%s'; expected one of ", s->algorithm);
-    for (size_t i = 0; i < n; i++)
-        sofa_err_append(err, "%s%s", i ? ", " : "", names[i]);
-    if (near)
-        sofa_err_append(err, "; did you mean '%s'?", near);
+        sofa_fail(err, SOFA_E_USAGE, "--algorithm: unknown algorithm '%s'", s->algorithm);
+    sofa_err_append_choices(err, s->algorithm, names, n);
     return node ? SOFA_E_INPUT : SOFA_E_USAGE;
 }
 
