@@ -6,9 +6,11 @@
 #include "model/costs.h"
 #include "model/pipeline.h"
 
-/* Sums over the blocks of one layer. */
+/* Sums over the blocks of layers. */
 struct tally {
     double cycles;
+    double cold;   /* cycles, were nothing fetched ahead */
+    double behind; /* DRAM cycles of writes that found no pause yet; not a sum */
     double stage[SOFA_STAGE_COUNT];
     double bytes[SOFA_TRAFFIC_COUNT];
     struct sofa_operations o;
@@ -116,6 +118,7 @@ static void count_block(struct tally *tally, const struct sofa_plan_layer *l, co
                         const struct block_sums *b, double cycles, double n)
 {
     tally->cycles += n * cycles;
+    tally->cold += n * sofa_pipeline_cycles(&b->time, 0);
     for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
         tally->bytes[i] += n * b->bytes[i];
     add_stages(tally, &b->sum, b->sort, l->d, b->dram, n);
@@ -123,15 +126,28 @@ static void count_block(struct tally *tally, const struct sofa_plan_layer *l, co
     add_sram(&tally->o, l, &b->block, &b->sum, b->bytes, n);
 }
 
-/* Block `j`, `n` times; *window is what the block before left, and then what this one leaves; `alike`:
- * the block before it was the same. */
+/* Block `j`, `n` times; *window is what the block before left, and then what this one leaves. */
 static void add_block(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j,
-                      double n, bool alike, double *window)
+                      double n, double *window)
 {
     struct block_sums b;
 
     sum_block(&b, l, h, j);
-    count_block(tally, l, h, &b, sofa_pipeline_cycles(&b.time, alike ? b.time.window : *window), n);
+    count_block(tally, l, h, &b, sofa_pipeline_cycles(&b.time, *window), n);
+    *window = b.time.window;
+}
+
+/* `count` blocks from the second one that are the same, `n` times; *window as above. */
+static void add_blocks(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n,
+                       double count, double *window)
+{
+    struct block_sums b;
+    double cycles;
+
+    sum_block(&b, l, h, 1);
+    cycles = sofa_pipeline_cycles(&b.time, b.time.window);
+    count_block(tally, l, h, &b, cycles, n * count);
+    tally->cycles += n * (sofa_pipeline_cycles(&b.time, *window) - cycles);
     *window = b.time.window;
 }
 
@@ -148,11 +164,11 @@ static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const
     sum_block(&b, l, h, 0);
     at = b.time.window;
     for (double j = 1; l->causal && j <= last; j++)
-        add_block(tally, l, h, j, n, false, &at);
+        add_block(tally, l, h, j, n, &at);
     if (!l->causal && last > !even)
-        add_block(tally, l, h, 1, n * (even ? last : last - 1), true, &at);
+        add_blocks(tally, l, h, n, even ? last : last - 1, &at);
     if (!l->causal && !even && last > 0)
-        add_block(tally, l, h, last, n, false, &at);
+        add_block(tally, l, h, last, n, &at);
     cycles = sofa_pipeline_cycles(&b.time, window ? *window : at);
     count_block(tally, l, h, &b, cycles, n);
     if (first)
@@ -192,12 +208,24 @@ static void add_groups(struct tally *tally, const struct sofa_plan_layer *l, con
     }
 }
 
-/* Heads of a layer, no faster than DRAM carries what they transfer. */
+/* Counts a layer's `cycles` so far, `cold` were nothing fetched ahead, with `dram` of transfers: as long as
+ * writes are behind, pauses go to them, and none to the next block's operands. */
+static void add_writes(struct tally *tally, double cycles, double cold, double dram)
+{
+    double hidden = cold - cycles, wait = hidden < tally->behind ? hidden : tally->behind;
+
+    tally->cycles += wait;
+    tally->behind += dram - cycles - wait;
+    tally->behind = tally->behind > 0 ? tally->behind : 0;
+}
+
+/* Heads of a layer. */
 static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_workload *w,
                       const struct sofa_selection *selection, int heads, bool first)
 {
     int group = w->heads / w->kv_heads;
-    double window, *before = group > 1 ? &window : NULL, cycles = tally->cycles, dram = tally->stage[SOFA_STAGE_DRAM];
+    double cycles = tally->cycles, cold = tally->cold, dram = tally->stage[SOFA_STAGE_DRAM];
+    double window, *before = group > 1 ? &window : NULL;
     struct sofa_plan_head head;
     bool all = false;
 
@@ -211,8 +239,15 @@ static void add_layer(struct tally *tally, const struct sofa_plan_layer *l, cons
     }
     if (heads == 1)
         add_groups(tally, l, selection, w, before, first);
-    if (tally->cycles - cycles < tally->stage[SOFA_STAGE_DRAM] - dram)
-        tally->cycles = cycles + tally->stage[SOFA_STAGE_DRAM] - dram;
+    add_writes(tally, tally->cycles - cycles, tally->cold - cold, tally->stage[SOFA_STAGE_DRAM] - dram);
+}
+
+/* What is still to be written when all is computed: at least the last block's outputs. */
+static double last_writes(const struct tally *tally, const struct sofa_plan_layer *l)
+{
+    double rows = l->keys - l->offset - (l->blocks - 1) * l->rows, outputs = rows * l->query_bytes / l->bytes_per_cycle;
+
+    return tally->behind > outputs ? tally->behind : outputs;
 }
 
 static void sum_operations(struct sofa_operations *to, const struct sofa_operations *from)
@@ -265,7 +300,7 @@ static void flush(struct tally *tally, const struct sofa_hardware *hw, const str
         result->bytes[k] += tally->bytes[k];
     sofa_energy_layer(costs, hw, settings, &tally->o, result->energy);
     sum_operations(&result->operations, &tally->o);
-    *tally = (struct tally){0};
+    *tally = (struct tally){.behind = tally->behind};
 }
 
 static bool same_widths(const struct sofa_layer_settings *a, const struct sofa_layer_settings *b)
@@ -290,6 +325,8 @@ void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_desig
         sofa_plan_layer_init(&layer, hw, design, workload, i);
         add_layer(&tally, &layer, workload, statistics->head + (size_t)i * (size_t)statistics->heads,
                   statistics->heads, i == 0);
+        if (i + 1 == workload->layers)
+            tally.cycles += last_writes(&tally, &layer);
         if (i + 1 == workload->layers || !same_widths(&design->layer[i], &design->layer[i + 1]))
             flush(&tally, hw, &costs, &design->layer[i], result);
     }

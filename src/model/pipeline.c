@@ -74,15 +74,11 @@ static void init_steps(struct steps *s, const struct sofa_plan_layer *l, const s
     s->queries = bytes[SOFA_TRAFFIC_QUERIES] / l->bytes_per_cycle;
 }
 
-static bool is_transfer(int step)
-{
-    return step == STEP_OPERANDS || step == STEP_SCORES || step == STEP_SELECTION;
-}
-
 /* The first tile's selection is asked for behind what was asked before it: the third tile's operands,
- * and the second tile's scores. */
+ * and the second tile's scores if they are there by then. */
 static double selection_wait(const struct steps *s)
 {
+    const double *second = s->full > 1 ? s->whole : s->part;
     double tiles = s->full + s->rest, ahead = 0;
 
     if (!(s->full > 0) || !(s->whole[STEP_SELECTION] > 0))
@@ -90,7 +86,7 @@ static double selection_wait(const struct steps *s)
     if (tiles > 2)
         ahead += (s->full > 2 ? s->whole : s->part)[STEP_OPERANDS];
     if (tiles > 1)
-        ahead += (s->full > 1 ? s->whole : s->part)[STEP_SCORES];
+        ahead += smaller(second[STEP_SCORES], larger(0, s->whole[STEP_SCORES] + s->whole[STEP_SORT] - second[STEP_DLZS]));
     return larger(0, ahead - s->whole[STEP_SORT]);
 }
 
@@ -143,34 +139,74 @@ static double flow(const struct steps *s, int from, int to)
     return p.longest;
 }
 
+/* The last tile's computations once its selection is in, `gap` cycles after that of the tile before, for
+ * whose own it may have to wait. */
+static double tail(const double *last, const double *before, int to, double gap)
+{
+    double ahead = before[STEP_GENERATION], at = larger(gap, ahead) + last[STEP_GENERATION];
+
+    if (to == STEP_COUNT)
+        at = larger(at, ahead + before[STEP_SUFA]) + last[STEP_SUFA];
+    return at - gap;
+}
+
+/* From the end of the scores of the tile before, DRAM's pauses and what is computed after the last
+ * selection.  The last tile's scores wait for its DLZS; where that is longer than the sort of the tile
+ * before, the selection of that tile goes first, and the end comes sooner: the queue would reward a
+ * slower DLZS.  The model may not (more columns never add time), and splits the difference. */
+static double ending(const double *last, const double *before)
+{
+    double wait = larger(0, last[STEP_DLZS] - before[STEP_SCORES]), sort = last[STEP_SORT] - before[STEP_SELECTION];
+    double early = larger(0, wait - before[STEP_SORT]);
+    double in_order = tail(last, before, STEP_COUNT, last[STEP_SELECTION] + larger(0, sort));
+    double gap = larger(0, early - before[STEP_SELECTION]) + last[STEP_SCORES] + last[STEP_SORT] + last[STEP_SELECTION];
+    double first = tail(last, before, STEP_COUNT, gap) + smaller(0, sort);
+
+    return wait + larger(0, sort) + larger((in_order + first) / 2 - early, first);
+}
+
 /* DRAM's pauses in a phase that it limits: the last tile's computations that no transfer of the tile
  * before is left to fill. */
 static double pauses(const struct steps *s, int from, int to)
 {
-    const double *last = s->rest > 0 ? s->part : s->whole, *before = s->full > 0 ? s->whole : s->part;
+    static const double none[STEP_COUNT];
     bool only = s->full + s->rest <= 1;
+    const double *last = s->rest > 0 ? s->part : s->whole, *before = only ? none : s->whole;
     double pending = 0, sum = 0;
 
-    for (int i = from; i < to; i++) {
-        if (!is_transfer(i)) {
-            pending += last[i];
-        } else if (i != STEP_OPERANDS && last[i] > 0) {
-            sum += only ? pending : larger(0, pending - before[i]);
+    if (from == STEP_OPERANDS) {
+        pending = last[STEP_DLZS];
+        if (!only && to == STEP_COUNT && last[STEP_SCORES] > 0 && last[STEP_SELECTION] > 0)
+            return ending(last, before);
+        if (last[STEP_SCORES] > 0) {
+            sum = larger(0, pending - before[STEP_SCORES]);
             pending = 0;
         }
     }
-    return sum + pending;
+    if (to <= STEP_SELECTION)
+        return sum + pending;
+    pending += from == STEP_OPERANDS ? last[STEP_SORT] : 0;
+    if (!(last[STEP_SELECTION] > 0)) /* the last tile's computations have nothing to wait for */
+        return sum + pending + tail(last, none, to, 0);
+    pending = larger(0, pending - before[STEP_SELECTION]);
+    return sum + pending + tail(last, before, to, last[STEP_SELECTION] + pending);
 }
 
 /* A phase's transfers; writes aside, which fill pauses. */
 static double transfers(const struct steps *s, int from, int to)
 {
-    double sum = from == STEP_OPERANDS ? s->queries : 0;
+    double sum = 0, whole = 0, part = 0;
 
-    for (int i = from; i < to; i++)
-        if (is_transfer(i))
-            sum += s->full * s->whole[i] + s->part[i];
-    return sum;
+    if (from == STEP_OPERANDS) {
+        sum = s->queries;
+        whole = s->whole[STEP_OPERANDS] + s->whole[STEP_SCORES];
+        part = s->part[STEP_OPERANDS] + s->part[STEP_SCORES];
+    }
+    if (to > STEP_SELECTION) {
+        whole += s->whole[STEP_SELECTION];
+        part += s->part[STEP_SELECTION];
+    }
+    return sum + s->full * whole + part;
 }
 
 /* When a block's own operands are in, if computation is the limit: two tiles before DLZS's end, or, where
@@ -180,8 +216,8 @@ static double intake(const struct steps *s, const struct sofa_plan_layer *l)
     const double *first = s->full > 0 ? s->whole : s->part, *last = s->rest > 0 ? s->part : s->whole;
     double tiles = s->full + s->rest, at = s->queries + first[STEP_OPERANDS], late;
 
-    if (tiles <= 1)
-        return at;
+    if (tiles <= 2)
+        return tiles > 1 ? at + last[STEP_OPERANDS] : at;
     at += (tiles - 2) * first[STEP_DLZS] + last[STEP_OPERANDS] + 2 * last[STEP_SCORES];
     if (l->serial || l->full_sort)
         return at;
@@ -189,10 +225,22 @@ static double intake(const struct steps *s, const struct sofa_plan_layer *l)
     return larger(at, late);
 }
 
+/* The first tile's DLZS where DRAM has nothing to do before its end: both tiles that there is room for
+ * are in, and whatever else the phase transfers comes after it. */
+static double lead(const struct steps *s, int to)
+{
+    double tiles = s->full + s->rest;
+
+    if (tiles > 2 || (tiles > 1 && (to == STEP_COUNT || (s->full > 0 ? s->whole : s->part)[STEP_SCORES] > 0)))
+        return (s->full > 0 ? s->whole : s->part)[STEP_DLZS];
+    return 0;
+}
+
 /* What the phases of a block come to, nothing hidden: its first one and what follows that. */
 struct phases {
     double flow, dram, rest; /* first phase limited by computation, by DRAM; all that follows */
     double sum;              /* transfers of the block, writes aside */
+    double lead;
 };
 
 static double later_phase(const struct steps *s, int to)
@@ -204,7 +252,8 @@ static struct phases init_phases(const struct steps *s, const struct sofa_plan_l
 {
     int to = l->serial || l->full_sort ? STEP_SORT : STEP_COUNT;
     double sum = transfers(s, STEP_OPERANDS, to);
-    struct phases p = {s->queries + flow(s, STEP_OPERANDS, to), sum + pauses(s, STEP_OPERANDS, to), l->d, sum};
+    struct phases p = {s->queries + flow(s, STEP_OPERANDS, to), sum + pauses(s, STEP_OPERANDS, to), l->d, sum,
+                       lead(s, to)};
 
     if (to == STEP_COUNT)
         return p;
@@ -219,22 +268,30 @@ void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_lay
 {
     struct steps s = {0};
     struct phases p;
-    double second;
+    double second, written, wait, idle;
 
     init_steps(&s, layer, block, tiles, bytes);
     p = init_phases(&s, layer, sort, total(tiles, STAGE_SUFA));
     second = s.full > 1 ? s.whole[STEP_OPERANDS] : s.full > 0 ? s.part[STEP_OPERANDS] : 0;
+    written = (layer->recompute ? 0 : block->khat_keys * layer->khat_bytes) + bytes[SOFA_TRAFFIC_GENERATED] +
+              bytes[SOFA_TRAFFIC_OUTPUTS];
+    wait = larger(0, p.lead - second);
+    idle = s.full + s.rest > 2 ? wait : 0; /* with all operands in, the next block's come meanwhile */
     *time = (struct sofa_block_time){
         .flow = p.flow,
         .dram = p.dram,
         .rest = p.rest,
         .first = s.queries + (s.full > 0 ? s.whole : s.part)[STEP_OPERANDS],
         .second = second,
-        .window = larger(0, larger(p.flow, p.dram) + p.rest - larger(intake(&s, layer), p.sum)),
+        .lead = p.lead,
+        .window = larger(0, larger(p.flow, p.dram + wait) + p.rest -
+                                larger(intake(&s, layer), idle + p.sum + written / layer->bytes_per_cycle)),
     };
 }
 
 double sofa_pipeline_cycles(const struct sofa_block_time *p, double window)
 {
-    return larger(p->flow - smaller(p->first, window), p->dram - smaller(p->first + p->second, window)) + p->rest;
+    double both = larger(0, p->first + p->second - window), first = larger(0, p->first - window) + p->lead;
+
+    return larger(p->flow - smaller(p->first, window), p->dram - p->first - p->second + larger(both, first)) + p->rest;
 }

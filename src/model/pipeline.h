@@ -30,6 +30,7 @@ struct sofa_block_time {
     double flow, dram;    /* first phase, limited by computation and by DRAM */
     double rest;          /* phases after it, and the divisions */
     double first, second; /* operands of the first two tiles */
+    double lead;          /* DLZS of the first, where DRAM has nothing to do beside it once both are in */
     double window;        /* idle DRAM cycles that this block leaves at its end */
 };
 
