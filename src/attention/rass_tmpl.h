@@ -98,37 +98,41 @@ PLANES_INLINE void borrow_of(const plane_words *p, const plane_words *a, const p
 #endif
 }
 
-/* The keys from word w on that a query still waits for; `leaves`: it has used up its budget, so what it took is
- * struck off for good. */
-PLANES_INLINE void still_held(const struct sofa_rass *x, size_t query, size_t w, bool leaves, plane_words *held)
+/* Strikes what was issued off the keys at `row`, which a query held; `leaves`: it has used up its budget, so this
+ * is for good. */
+PLANES_INLINE void still_held(uint64_t *row, const plane_words *issued, bool leaves, plane_words *held)
 {
-    plane_words issued;
-
-    memcpy(held, x->held + query * x->words + w, sizeof *held);
-    memcpy(&issued, x->issued + w, sizeof issued);
-    *held &= ~issued;
+    memcpy(held, row, sizeof *held);
+    *held &= ~*issued;
     if (leaves)
-        memcpy(x->held + query * x->words + w, held, sizeof *held);
+        memcpy(row, held, sizeof *held);
 }
 
 /* Takes from (or, starting from nothing, adds to) each key one for each query of list [n] that holds it.  The
  * planes stay in registers; three queries are added to a number of two bits first. */
 PLANES_INLINE void change(const struct sofa_rass *x, size_t n, size_t planes, bool add)
 {
-    for (size_t w = 0; w < x->words; w += SOFA_RASS_STEP) {
-        plane_words p[8] = {{0}};
+    /* copies: the compiler can't know that no store below changes x */
+    const size_t words = x->words;
+    const uint32_t *list = x->list;
+    uint64_t *all_held = x->held, *serves = x->serves;
+    const uint64_t *all_issued = x->issued;
 
+    for (size_t w = 0; w < words; w += SOFA_RASS_STEP) {
+        plane_words p[8] = {{0}}, issued;
+
+        memcpy(&issued, all_issued + w, sizeof issued);
         if (!add) {
             PLANES_UNROLL
             for (size_t b = 0; b < planes; b++)
-                memcpy(&p[b], x->serves + b * x->words + w, sizeof p[b]);
+                memcpy(&p[b], serves + b * words + w, sizeof p[b]);
         }
         for (size_t i = 0; i < n; i += 3) {
             plane_words a[3], ones, twos, carry = {0}, old;
 
             PLANES_UNROLL
             for (size_t j = 0; j < 3; j++)
-                still_held(x, x->list[i + j], w, !add, &a[j]);
+                still_held(all_held + list[i + j] * words + w, &issued, !add, &a[j]);
             sum_of_three(&a[0], &a[1], &a[2], &ones);
             carry_of_three(&a[0], &a[1], &a[2], &twos);
             PLANES_UNROLL
@@ -149,7 +153,7 @@ PLANES_INLINE void change(const struct sofa_rass *x, size_t n, size_t planes, bo
         }
         PLANES_UNROLL
         for (size_t b = 0; b < planes; b++)
-            memcpy(x->serves + b * x->words + w, &p[b], sizeof p[b]);
+            memcpy(serves + b * words + w, &p[b], sizeof p[b]);
     }
 }
 
@@ -216,9 +220,10 @@ static size_t recount(struct sofa_rass *x, size_t spent)
 
     for (size_t i = 0; i < spent; i++)
         for (size_t w = 0; w < x->words; w += SOFA_RASS_STEP) {
-            plane_words held;
+            plane_words held, issued;
 
-            still_held(x, x->list[i], w, true, &held);
+            memcpy(&issued, x->issued + w, sizeof issued);
+            still_held(x->held + x->list[i] * x->words + w, &issued, true, &held);
         }
     for (size_t rw = 0; rw < x->row_words; rw++)
         for (uint64_t busy = x->busy[rw]; busy; busy &= busy - 1)
