@@ -124,6 +124,12 @@ struct sofa_hardware {
  * unit, or a size that isn't positive.  On failure nothing is left to free. */
 enum sofa_code sofa_hardware_read(const char *path, struct sofa_hardware *hw, struct sofa_err *err);
 void sofa_hardware_free(struct sofa_hardware *hw);
+/* A technology or an SRAM file by itself.  Its texts live in *document, which the caller frees, also after a
+ * failure. */
+enum sofa_code sofa_technology_read(const char *path, struct sofa_technology *technology, struct sofa_document **document,
+                                    struct sofa_err *err);
+enum sofa_code sofa_sram_read(const char *path, struct sofa_sram *sram, struct sofa_document **document,
+                              struct sofa_err *err);
 
 /* The default design for so many layers.  SOFA_E_INPUT past SOFA_LAYERS_MAX. */
 enum sofa_code sofa_hardware_design(const struct sofa_hardware *hw, int layers, struct sofa_design *design,

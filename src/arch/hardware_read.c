@@ -420,3 +420,27 @@ out:
         sofa_hardware_free(hw);
     return rc;
 }
+
+enum sofa_code sofa_technology_read(const char *path, struct sofa_technology *technology, struct sofa_document **document,
+                                    struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    *document = NULL;
+    SOFA_TRY(sofa_document_read(path, document, err));
+    SOFA_TRY(read_technology(sofa_document_root(*document), technology, err));
+out:
+    return rc;
+}
+
+enum sofa_code sofa_sram_read(const char *path, struct sofa_sram *sram, struct sofa_document **document,
+                              struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    *document = NULL;
+    SOFA_TRY(sofa_document_read(path, document, err));
+    SOFA_TRY(read_sram(sofa_document_root(*document), sram, err));
+out:
+    return rc;
+}

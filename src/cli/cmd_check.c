@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/hardware.h"
+#include "arch/published.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -69,12 +70,81 @@ out:
     return rc;
 }
 
+static enum sofa_code check_technology(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_document *document;
+    struct sofa_technology t;
+    enum sofa_code rc;
+
+    (void)root;
+    SOFA_TRY(sofa_technology_read(file, &t, &document, err));
+    printf("%s: technology '%s': %d components at %g nm, %g V\n", file, t.name, SOFA_COMPONENT_COUNT, t.node_nm, t.vdd_v);
+out:
+    sofa_document_free(document);
+    return rc;
+}
+
+static enum sofa_code check_sram(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_document *document;
+    struct sofa_sram s;
+    enum sofa_code rc;
+
+    (void)root;
+    SOFA_TRY(sofa_sram_read(file, &s, &document, err));
+    printf("%s: sram '%s': %d capacities at %g nm, %g V\n", file, s.name, (int)s.points, s.node_nm, s.vdd_v);
+out:
+    sofa_document_free(document);
+    return rc;
+}
+
+/* As many layers and heads as the file has itself. */
+static enum sofa_code check_statistics(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    const struct sofa_node *rows = sofa_node_get(root, "layers");
+    struct sofa_workload w = {.layers = 1, .heads = 1};
+    struct sofa_statistics s;
+    enum sofa_code rc;
+
+    if (rows && rows->kind == SOFA_NODE_LIST && rows->count > 0 && rows->count <= SOFA_LAYERS_MAX) {
+        w.layers = (int)rows->count;
+        for (size_t i = 0; i < rows->count; i++)
+            if (rows->item[i]->kind == SOFA_NODE_LIST && rows->item[i]->count <= SOFA_LAYERS_MAX)
+                w.heads = (int)rows->item[i]->count;
+    }
+    SOFA_TRY(sofa_statistics_read(file, &w, &s, err));
+    printf("%s: statistics: %d layers, %d heads; %s\n", file, s.layers, s.heads, s.source);
+    sofa_statistics_release(&s);
+out:
+    return rc;
+}
+
+static enum sofa_code check_published(const char *file, const struct sofa_node *root, struct sofa_err *err)
+{
+    struct sofa_published *p = calloc(1, sizeof *p);
+    enum sofa_code rc;
+
+    (void)root;
+    if (!p)
+        return sofa_fail_nomem(err, "the published rows");
+    SOFA_TRY(sofa_published_read(file, p, err));
+    printf("%s: published: %zu rows, %zu benchmarks\n", file, p->n_rows, p->n_benchmarks);
+    sofa_published_free(p);
+out:
+    free(p);
+    return rc;
+}
+
 static const struct {
     const char *kind;
     enum sofa_code (*check)(const char *file, const struct sofa_node *root, struct sofa_err *err);
 } kinds[] = {
     {"hardware", check_hardware},
     {"workload", check_workload},
+    {"technology", check_technology},
+    {"sram", check_sram},
+    {"statistics", check_statistics},
+    {"published", check_published},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 

@@ -99,9 +99,23 @@ is "$(json set.json "[d['parameters']['topk.%d' % i] for i in (1, 3)]")" "[0.15,
 exits 0 "a space is checked" "$SOFA_DSE" check small.yaml
 grep -q "7 axes, 98304 points" "$tap_dir/out"
 ok $? "and its size is told"
-for file in hardware/sofa-28nm workloads/bert-base-squad; do
-	exits 0 "models/$file.yaml is checked" "$SOFA_DSE" check "$SOFA_SRCDIR/models/$file.yaml"
+for file in "$SOFA_SRCDIR"/models/*/*.yaml; do
+	name=${file#"$SOFA_SRCDIR/"}
+	exits 0 "$name is checked" "$SOFA_DSE" check "$file"
+	kind=$(sed -n 's/^kind: *//p' "$file")
+	grep -qF "$file: $kind" "$tap_dir/out"
+	ok $? "and said to be of kind $kind"
 done
+for kind in technology sram statistics published; do
+	for file in "$SOFA_SRCDIR/models/$kind"/*.yaml; do
+		sed 's/^source:/sauce:/' "$file" >wrong.yaml
+	done
+	exits 2 "a key that no file of kind $kind has is refused" "$SOFA_DSE" check wrong.yaml
+	says "sauce" "and named"
+done
+printf 'version: 1\nkind: nothing\n' >wrong.yaml
+exits 2 "a kind that isn't known is refused" "$SOFA_DSE" check wrong.yaml
+says "technology" "with those that are"
 for kind in algorithms metrics parameters workloads hardware; do
 	exits 0 "list $kind" "$SOFA_DSE" list $kind --json
 	cp "$tap_dir/out" list.json
