@@ -1,11 +1,13 @@
 #include "cli/data.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attention/attention.h"
 #include "attention/rass.h"
+#include "attention/synthetic.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -84,6 +86,38 @@ out:
     return rc;
 }
 
+/* Indices that a sort in four segments selects otherwise than one of whole rows, where 1024 keys are sorted and
+ * a quarter is kept, in per cent; a head of synthetic rows in the published shares of types. */
+static enum sofa_code segments_example(struct sofa_validation *v, struct sofa_err *err)
+{
+    enum { S = 1024, H = 256, D = 64 };
+    const struct sofa_attention_params params = {.tiles = 4, .topk_permille = 250, .radius = INFINITY, .khat_bits = 16,
+        .q_bits = 16, .formal_bits = 16, .causal = true, .block_rows = 128, .keys_per_phase = 2};
+    const struct sofa_synthetic synthetic = SOFA_SYNTHETIC_DEFAULTS;
+    const struct sofa_attention_kernel *kernel;
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_attention_stats stats;
+    struct sofa_quant8 x8;
+    struct sofa_khat khat;
+    float *x = calloc(S * H + H * D + 4 * S * D, sizeof *x), *wk = x + S * H, *q = wk + H * D;
+    enum sofa_code rc;
+
+    if (!x)
+        return sofa_fail_nomem(err, "synthetic rows");
+    SOFA_TRY(sofa_attention_kernel_find("auto", &kernel, err));
+    SOFA_TRY(sofa_synthetic_head(&synthetic, S, H, D, x, wk, q, q + S * D, q + 2 * S * D, NULL, err));
+    SOFA_TRY(sofa_attention_quantise_x(kernel, x, S, H, &arena, &x8, err));
+    SOFA_TRY(sofa_attention_predict_keys(kernel, params.khat_bits, &x8, wk, D, (struct sofa_rope){NULL, NULL}, &arena,
+                                         &khat, err));
+    SOFA_TRY(sofa_attention_run(kernel, &params, &khat, q, q + S * D, q + 2 * S * D, q + 3 * S * D, SOFA_STATS_ALL,
+                                &stats, NULL, &arena, err));
+    v->segments_differ = 100 * (1 - stats.overlap_sort);
+out:
+    sofa_arena_release(&arena);
+    free(x);
+    return rc;
+}
+
 enum sofa_code sofa_reference_open(struct sofa_reference_data *data, struct sofa_err *err)
 {
     struct sofa_published *p = &data->published;
@@ -106,6 +140,7 @@ enum sofa_code sofa_reference_open(struct sofa_reference_data *data, struct sofa
     data->validation.benchmark = data->benchmark;
     data->validation.llama = &data->llama;
     SOFA_TRY(schedule_example(&data->validation, err));
+    SOFA_TRY(segments_example(&data->validation, err));
 out:
     free(path);
     return rc;

@@ -178,6 +178,12 @@ static double rass_example(const struct sofa_validation *v, int what)
     return what ? v->rass_loads : v->rass_naive;
 }
 
+static double segments(const struct sofa_validation *v, int what)
+{
+    (void)what;
+    return v->segments_differ;
+}
+
 /* Operations of one row and key, d = 64: QK and PV, one exponential, and rescalings every `phase` keys. */
 static double operations_per_key(const struct sofa_complexity *c, double phase, double comparisons, double multiplies)
 {
@@ -426,6 +432,7 @@ static const struct {
     {"over_eight.latency", over_others, 2},
     {"rass.example.naive", rass_example, 0},
     {"rass.example.rass", rass_example, 1},
+    {"segments.different_indices", segments, 0},
     {"fa2.comparisons", derived, FA2_COMPARISONS},
     {"fa2.exponentials", derived, FA2_EXPONENTIALS},
     {"fa2.over_untiled", softmax_operations, 0},

@@ -17,6 +17,7 @@ struct sofa_validation {
     const struct sofa_workload *llama;      /* Llama-7B */
     struct sofa_selection selection[SOFA_VALIDATE_LEVELS];
     double rass_naive, rass_loads;          /* vectors of the published scheduling example */
+    double segments_differ;                 /* indices that a sort in segments selects otherwise, in per cent */
 };
 
 /* Share of the keys that is kept at each level, in thousandths. */
