@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define REPLY_MAX ((size_t)16 << 20) /* bytes of one answer */
 #define LAST_WORDS 256               /* bytes of standard error kept */
@@ -31,14 +32,6 @@ struct sofa_child {
 };
 
 extern char **environ;
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 enum sofa_code sofa_child_new(char *const *argv, double timeout_s, struct sofa_child **child, struct sofa_err *err)
 {
@@ -266,7 +259,7 @@ static bool exchange(struct sofa_child *c, const char *text, size_t size, size_t
 static enum sofa_code converse(struct sofa_child *c, const struct sofa_str *question, const atomic_bool *cancel,
                                struct sofa_str *reply, struct sofa_err *err)
 {
-    double deadline = now() + c->timeout_s;
+    double deadline = sofa_seconds() + c->timeout_s;
     size_t sent = 0;
 
     for (;;) {
@@ -280,7 +273,7 @@ static enum sofa_code converse(struct sofa_child *c, const struct sofa_str *ques
             sofa_child_restart(c);
             return sofa_fail(err, SOFA_E_INTERRUPTED, "stopped by a signal");
         }
-        if (now() >= deadline) {
+        if (sofa_seconds() >= deadline) {
             sofa_child_restart(c);
             return sofa_fail(err, SOFA_E_EVAL, "%s did not answer within %g s", c->argv[0], c->timeout_s);
         }

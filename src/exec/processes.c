@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #define PATIENCE_SECONDS 5.0
@@ -21,14 +22,6 @@ struct slot {
     pid_t pid; /* 0: free */
     size_t task;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void nap(void)
 {
@@ -107,14 +100,14 @@ static size_t running(const struct sofa_processes *p, const struct slot *slot)
 /* Asks those that run to end, and makes sure that they do. */
 static void end_all(const struct sofa_processes *p, struct slot *slot)
 {
-    double until = now() + PATIENCE_SECONDS;
+    double until = sofa_seconds() + PATIENCE_SECONDS;
     bool killed = false;
 
     signal_all(p, slot, SIGTERM);
     while (running(p, slot)) {
         if (!reap(p, slot))
             nap();
-        if (!killed && now() > until) {
+        if (!killed && sofa_seconds() > until) {
             signal_all(p, slot, SIGKILL);
             killed = true;
         }

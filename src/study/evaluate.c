@@ -3,15 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "base/clock.h"
 
 double sofa_statistics_density(const struct sofa_statistics *statistics)
 {
@@ -132,7 +125,7 @@ enum sofa_code sofa_evaluate_design(const struct sofa_problem *problem, const st
                                     struct sofa_arena *arena, struct sofa_evaluation *evaluation, struct sofa_err *err)
 {
     bool runs = sofa_problem_runs_kernel(problem);
-    double start = now();
+    double start = sofa_seconds();
     struct sofa_measured m;
     enum sofa_code rc = SOFA_OK;
 
@@ -145,7 +138,7 @@ enum sofa_code sofa_evaluate_design(const struct sofa_problem *problem, const st
     }
     evaluation->selection = runs ? m.selection : problem->given;
     finish(problem, design, runs ? &m : NULL, &evaluation->selection, evaluation);
-    evaluation->seconds = now() - start;
+    evaluation->seconds = sofa_seconds() - start;
 out:
     return rc;
 }

@@ -3,20 +3,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #define FAILURES_IN_A_ROW 10
 #define LOOK_SECONDS 0.1 /* how often the cancel flag is looked at while waiting */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool cancelled(const struct sofa_loop *l)
 {
@@ -116,7 +108,7 @@ static void report_progress(struct sofa_loop *l)
     size_t fresh = l->told > l->n_stored ? l->told - l->n_stored : 0;
     struct sofa_study_progress p = {.done = l->told, .total = s->evaluations, .front = s->n_front,
                                     .infeasible = l->infeasible, .failed = l->failed,
-                                    .hypervolume = s->hypervolume, .seconds = now() - l->start, .seconds_left = NAN,
+                                    .hypervolume = s->hypervolume, .seconds = sofa_seconds() - l->start, .seconds_left = NAN,
                                     .study = s, .optimizer = sofa_optimizer_state(l->optimizer)};
 
     if (!l->options->progress || (l->told < l->n_stored && l->told < s->evaluations))
@@ -237,7 +229,7 @@ enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err)
 {
     enum sofa_code rc;
 
-    l->start = now();
+    l->start = sofa_seconds();
     report_progress(l);
     for (;;) {
         struct sofa_flight *f = &l->flight[l->told % l->study->parallel];

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "study/store_impl.h"
@@ -56,14 +57,6 @@ static const char *const sql[STATEMENTS] = {
     [UNDO] = "ROLLBACK TO trial",
     [EACH_SELECTION] = "SELECT layers, heads, source, data FROM selection WHERE evaluation = ?",
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Seconds since 1970: when a trial was stored, for people; nothing is computed from it. */
 static double wall_clock(void)
@@ -280,7 +273,7 @@ static enum sofa_code begin_batch(struct sofa_store *s, struct sofa_err *err)
 
     if (!s->pending) {
         SOFA_TRY(execute(s, "BEGIN IMMEDIATE", err));
-        s->deadline = now() + BATCH_SECONDS;
+        s->deadline = sofa_seconds() + BATCH_SECONDS;
     }
     s->pending++;
 out:
@@ -401,7 +394,7 @@ enum sofa_code sofa_store_put(struct sofa_store *store, const struct sofa_store_
         goto out;
     }
     SOFA_TRY(step(store, KEEP, err));
-    if (store->pending >= BATCH_TRIALS || now() >= store->deadline)
+    if (store->pending >= BATCH_TRIALS || sofa_seconds() >= store->deadline)
         rc = sofa_store_flush(store, err);
 out:
     return rc;
