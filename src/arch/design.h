@@ -30,6 +30,9 @@ struct sofa_layer_settings {
     int khat_bits, q_bits, formal_bits;
 };
 
+/* Parameters that a space may define for an outside evaluator; their values take the place of the layers'. */
+#define SOFA_OUTSIDE_MAX 512
+
 /* The knobs a search may turn; everything else about the hardware is in struct sofa_hardware. */
 struct sofa_design {
     int query_lanes;            /* P */
@@ -42,7 +45,10 @@ struct sofa_design {
     double token_sram_bytes, weight_sram_bytes, temp_sram_bytes;
     int prediction, sort, softmax, schedule, pipeline, khat_store, kv_generation; /* the enums above */
     int layers;
-    struct sofa_layer_settings layer[SOFA_LAYERS_MAX];
+    union {
+        struct sofa_layer_settings layer[SOFA_LAYERS_MAX];
+        double outside[SOFA_OUTSIDE_MAX]; /* of a space with an evaluator: nothing else in here counts then */
+    };
 };
 
 /* What a run of the functional kernel must take from the design for its statistics to be this

@@ -200,6 +200,56 @@ out:
     return rc;
 }
 
+/* The base unit of a dimension: a symbol of the table, or factors such as "B*s" and "OP/J". */
+static bool base_unit(const struct sofa_unit *unit, char text[SOFA_UNIT_TEXT_MAX])
+{
+    static const char *const names[SOFA_DIM_COUNT] = {"B", "s", "J", "m", "V", "OP"};
+    size_t n = 0;
+
+    if (sofa_unit_is_pure(unit))
+        return snprintf(text, SOFA_UNIT_TEXT_MAX, "1") > 0;
+    for (size_t i = 0; i < COUNT(symbols); i++)
+        if (symbols[i].factor == 1.0 && memcmp(symbols[i].dim, unit->dim, sizeof unit->dim) == 0)
+            return snprintf(text, SOFA_UNIT_TEXT_MAX, "%s", symbols[i].name) > 0;
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        for (int i = 0; i < SOFA_DIM_COUNT; i++) {
+            int power = sign * unit->dim[i];
+
+            if (power > 3)
+                return false; /* can't be written */
+            if (power > 0)
+                n += (size_t)snprintf(text + n, SOFA_UNIT_TEXT_MAX - n, "%s%s%.*d", sign < 0 ? (n ? "/" : "1/") : n ? "*" : "",
+                                      names[i], 0, power > 1 ? power : 0);
+        }
+    }
+    return true;
+}
+
+enum sofa_code sofa_quantity_unit(const char *text, char unit[SOFA_UNIT_TEXT_MAX], struct sofa_err *err)
+{
+    struct sofa_unit parsed;
+    char suffix[32];
+    const char *end;
+    double number;
+    enum sofa_code rc;
+
+    if (!read_number(skip_blanks(text), &number, &end) || !copy_unit(skip_blanks(end), suffix, sizeof suffix))
+        return sofa_fail(err, SOFA_E_INPUT, "'%s' is not a number", text);
+    SOFA_TRY(sofa_unit_parse(suffix, &parsed, err));
+    if (!base_unit(&parsed, unit))
+        rc = sofa_fail(err, SOFA_E_INPUT, "'%s' has a unit of too high a power", text);
+out:
+    return rc;
+}
+
+bool sofa_is_number_and_word(const char *text)
+{
+    const char *end;
+    double number;
+
+    return read_number(skip_blanks(text), &number, &end) && isspace((unsigned char)*end);
+}
+
 /* How a unit is shown: from `least` (in the unit itself) up, as value / scale `shown`. */
 static const struct {
     const char *unit;

@@ -32,6 +32,13 @@ bool sofa_unit_is_pure(const struct sofa_unit *unit);
 enum sofa_code sofa_quantity_parse(const char *text, const char *unit, double *value,
                                    struct sofa_err *err);
 
+/* The base unit of a quantity as it is written: "B" of "64 KiB", "Hz" of "1 GHz", "1" of "3" and "15 %".
+ * SOFA_E_INPUT where it is no number or its unit isn't known. */
+#define SOFA_UNIT_TEXT_MAX 32
+enum sofa_code sofa_quantity_unit(const char *text, char unit[SOFA_UNIT_TEXT_MAX], struct sofa_err *err);
+/* A number and behind a blank something else, which is a quantity if its unit is known: "5 Ghz", not "3x3". */
+bool sofa_is_number_and_word(const char *text);
+
 /* "1.5 ms", "192 KiB", "3.4 %": a value given in `unit`, for people, with 4 significant digits and
  * the prefix that fits.  An unknown unit is printed as it stands. */
 #define SOFA_QUANTITY_TEXT_MAX 48

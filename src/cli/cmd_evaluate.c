@@ -54,30 +54,6 @@ out:
     return rc;
 }
 
-/* A front holds plain numbers in base units: the unit is put behind those that need one. */
-static enum sofa_code apply_node(const struct sofa_node *key, const struct sofa_node *value, struct sofa_design *design,
-                                 struct sofa_err *err)
-{
-    struct sofa_err why = SOFA_ERR_INIT;
-    char name[64], *assignment;
-    const struct sofa_parameter *p;
-    bool needs_unit;
-    enum sofa_code rc;
-
-    SOFA_TRY(sofa_node_expect(value, SOFA_NODE_SCALAR, err));
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(key->text, "."), key->text);
-    p = sofa_parameter_find(name);
-    needs_unit = p && p->kind == SOFA_PARAMETER_NUMBER && strcmp(p->unit, "1") != 0;
-    assignment = sofa_format("%s=%s%s%s", key->text, value->text, needs_unit ? " " : "", needs_unit ? p->unit : "");
-    if (!assignment)
-        return sofa_fail_nomem(err, "a point");
-    if (sofa_space_set(assignment, design, &why) != SOFA_OK)
-        rc = sofa_node_fail(key, err, "%s", why.text);
-    free(assignment);
-out:
-    return rc;
-}
-
 static enum sofa_code split_point(const char *text, char **file, long *id, struct sofa_err *err)
 {
     const char *hash = strrchr(text, '#');
@@ -95,7 +71,25 @@ static enum sofa_code split_point(const char *text, char **file, long *id, struc
     return SOFA_OK;
 }
 
-static enum sofa_code apply_point(const char *text, struct sofa_design *design, struct sofa_err *err)
+/* A front holds plain numbers in base units. */
+static enum sofa_code apply_parameters(const struct sofa_space *space, const struct sofa_node *parameters,
+                                       struct sofa_design *design, struct sofa_err *err)
+{
+    struct sofa_err why = SOFA_ERR_INIT;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(parameters, SOFA_NODE_MAP, err));
+    for (size_t i = 0; i < parameters->count; i++) {
+        SOFA_TRY(sofa_node_expect(parameters->item[i], SOFA_NODE_SCALAR, err));
+        if (sofa_space_put(space, parameters->key[i]->text, parameters->item[i]->text, true, design, &why) != SOFA_OK)
+            return sofa_node_fail(parameters->key[i], err, "%s", why.text);
+    }
+out:
+    return rc;
+}
+
+static enum sofa_code apply_point(const struct sofa_space *space, const char *text, struct sofa_design *design,
+                                  struct sofa_err *err)
 {
     struct sofa_document *document = NULL;
     const struct sofa_node *point = NULL, *parameters;
@@ -107,9 +101,7 @@ static enum sofa_code apply_point(const char *text, struct sofa_design *design, 
     SOFA_TRY(sofa_document_read(file, &document, err));
     SOFA_TRY(find_point(sofa_document_root(document), id, &point, err));
     SOFA_TRY(sofa_node_need(point, "parameters", &parameters, err));
-    SOFA_TRY(sofa_node_expect(parameters, SOFA_NODE_MAP, err));
-    for (size_t i = 0; i < parameters->count; i++)
-        SOFA_TRY(apply_node(parameters->key[i], parameters->item[i], design, err));
+    rc = apply_parameters(space, parameters, design, err);
 out:
     sofa_document_free(document);
     free(file);
@@ -169,9 +161,9 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
     SOFA_TRY(sofa_problem_open(file, o->isa, &problem, err));
     design = problem->space->base;
     if (o->point)
-        SOFA_TRY(apply_point(o->point, &design, err));
+        SOFA_TRY(apply_point(problem->space, o->point, &design, err));
     for (size_t i = 0; i < o->set.count; i++)
-        SOFA_TRY(sofa_space_set(o->set.item[i], &design, err));
+        SOFA_TRY(sofa_space_set(problem->space, o->set.item[i], &design, err));
     SOFA_TRY(sofa_problem_measure_dense(problem, NULL, err));
     SOFA_TRY(sofa_evaluate_design(problem, &design, NULL, NULL, &arena, &e, err));
     if (o->explain || o->action_counts) {

@@ -22,11 +22,11 @@ static void add_values(cJSON *root, const struct sofa_problem *p, const struct s
     cJSON *objectives = cJSON_AddObjectToObject(root, "objectives"), *metrics;
 
     for (size_t i = 0; i < p->n_objectives; i++)
-        add_number(objectives, p->objective[i].metric->name, e->metric[p->objective[i].metric - sofa_metrics]);
+        add_number(objectives, p->objective[i].metric->name, sofa_problem_value(p, p->objective[i].metric, e->metric));
     metrics = cJSON_AddObjectToObject(root, "metrics");
-    for (size_t i = 0; i < sofa_metric_count; i++)
+    for (size_t i = 0; i < p->n_metrics; i++)
         if (!isnan(e->metric[i]))
-            add_number(metrics, sofa_metrics[i].name, e->metric[i]);
+            add_number(metrics, p->metric[i].name, e->metric[i]);
 }
 
 static void add_breakdowns(cJSON *root, const struct sofa_evaluation *e)
@@ -47,31 +47,26 @@ static void add_sources(cJSON *root, const struct sofa_problem *p, const struct 
     cJSON *sources = cJSON_AddObjectToObject(root, "sources");
     char text[SOURCE_MAX];
 
-    for (size_t i = 0; i < sofa_metric_count; i++) {
+    for (size_t i = 0; i < p->n_metrics; i++) {
         if (isnan(e->metric[i]))
             continue;
-        sofa_evaluate_source(p, &sofa_metrics[i], text, sizeof text);
-        cJSON_AddStringToObject(sources, sofa_metrics[i].name, text);
+        sofa_evaluate_source(p, &p->metric[i], text, sizeof text);
+        cJSON_AddStringToObject(sources, p->metric[i].name, text);
     }
 }
 
-static void add_parameters(cJSON *root, const struct sofa_design *design)
+static void add_parameters(cJSON *root, const struct sofa_space *space, const struct sofa_design *design)
 {
     cJSON *parameters = cJSON_AddObjectToObject(root, "parameters");
-    char name[64], text[SOFA_PARAMETER_TEXT_MAX];
-    size_t n;
-    const struct sofa_parameter *table = sofa_parameters(&n);
+    char name[SOFA_PARAMETER_KEY_MAX + 16];
 
-    for (size_t i = 0; i < n; i++) {
-        for (int l = 0; l < (table[i].per_layer ? design->layers : 1); l++) {
-            double value = sofa_parameter_value(&table[i], table[i].per_layer ? l : -1, design);
+    for (size_t i = 0; i < space->n_parameters; i++) {
+        const struct sofa_parameter *p = &space->parameter[i];
 
-            snprintf(name, sizeof name, table[i].per_layer ? "%s.%d" : "%s", table[i].key, l);
-            sofa_parameter_text(&table[i], value, text);
-            if (table[i].kind == SOFA_PARAMETER_CHOICE || isinf(value))
-                cJSON_AddStringToObject(parameters, name, text);
-            else
-                cJSON_AddNumberToObject(parameters, name, value);
+        for (int l = 0; l < (p->per_layer ? design->layers : 1); l++) {
+            snprintf(name, sizeof name, p->per_layer ? "%s.%d" : "%s", p->key, l);
+            cJSON_AddItemToObject(parameters, name,
+                                  sofa_parameter_json(p, sofa_parameter_value(p, p->per_layer ? l : -1, design)));
         }
     }
 }
@@ -90,7 +85,7 @@ struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const s
         cJSON_AddItemToArray(violations, cJSON_CreateString(evaluation->violation[i]));
     add_breakdowns(root, evaluation);
     add_sources(root, problem, evaluation);
-    add_parameters(root, design);
+    add_parameters(root, problem->space, design);
     if (simulated) {
         simulation = cJSON_AddObjectToObject(root, "simulated");
         add_number(simulation, "cycles", simulated->cycles);
@@ -99,17 +94,17 @@ struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const s
     return root;
 }
 
-static void add_design(const struct sofa_design *design, struct sofa_str *out)
+static void add_design(const struct sofa_space *space, const struct sofa_design *design, struct sofa_str *out)
 {
     char text[SOFA_PARAMETER_TEXT_MAX];
-    size_t n;
-    const struct sofa_parameter *table = sofa_parameters(&n);
 
     sofa_str_add(out, "design\n");
-    for (size_t i = 0; i < n; i++) {
-        sofa_str_addf(out, "  %-24s", table[i].key);
-        for (int l = 0; l < (table[i].per_layer ? design->layers : 1); l++) {
-            sofa_parameter_text(&table[i], sofa_parameter_value(&table[i], table[i].per_layer ? l : -1, design), text);
+    for (size_t i = 0; i < space->n_parameters; i++) {
+        const struct sofa_parameter *p = &space->parameter[i];
+
+        sofa_str_addf(out, "  %-24s", p->key);
+        for (int l = 0; l < (p->per_layer ? design->layers : 1); l++) {
+            sofa_parameter_text(p, sofa_parameter_value(p, p->per_layer ? l : -1, design), text);
             sofa_str_addf(out, "%s%s", l ? ", " : "", text);
         }
         sofa_str_add(out, "\n");
@@ -121,12 +116,12 @@ static void add_metrics(const struct sofa_problem *p, const struct sofa_evaluati
     char text[SOFA_QUANTITY_TEXT_MAX], source[SOURCE_MAX];
 
     sofa_str_add(out, "metrics\n");
-    for (size_t i = 0; i < sofa_metric_count; i++) {
+    for (size_t i = 0; i < p->n_metrics; i++) {
         if (isnan(e->metric[i]))
             continue;
-        sofa_quantity_text(e->metric[i], sofa_metrics[i].unit, text);
-        sofa_evaluate_source(p, &sofa_metrics[i], source, sizeof source);
-        sofa_str_addf(out, "  %-24s%-18s %s\n", sofa_metrics[i].name, text, source);
+        sofa_quantity_text(e->metric[i], p->metric[i].unit, text);
+        sofa_evaluate_source(p, &p->metric[i], source, sizeof source);
+        sofa_str_addf(out, "  %-24s%-18s %s\n", p->metric[i].name, text, source);
     }
 }
 
@@ -148,7 +143,7 @@ void sofa_report_evaluation_text(const struct sofa_problem *problem, const struc
                                  const struct sofa_evaluation *evaluation, const struct sofa_simulated *simulated,
                                  struct sofa_str *out)
 {
-    add_design(design, out);
+    add_design(problem->space, design, out);
     add_metrics(problem, evaluation, out);
     if (evaluation->result.feasible)
         for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++)

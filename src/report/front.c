@@ -11,14 +11,6 @@
 
 #define SCHEMA "sofa-dse/pareto/1"
 
-/* A value as users write it: a number in the parameter's base unit, the name of a choice, "inf". */
-static cJSON *parameter_json(const struct sofa_parameter *p, double value)
-{
-    if (p->kind == SOFA_PARAMETER_CHOICE)
-        return cJSON_CreateString(p->names[(int)value]);
-    return isinf(value) ? cJSON_CreateString("inf") : cJSON_CreateNumber(value);
-}
-
 static cJSON *objectives_json(const struct sofa_problem *p)
 {
     cJSON *list = cJSON_CreateArray();
@@ -60,15 +52,15 @@ static cJSON *point_json(const struct sofa_problem *p, const struct sofa_trial *
     for (size_t i = 0; i < p->space->dims; i++) {
         const struct sofa_space_dim *d = &p->space->dim[i];
 
-        cJSON_AddItemToObject(parameters, d->name, parameter_json(d->parameter, d->value[t->x[i]]));
+        cJSON_AddItemToObject(parameters, d->name, sofa_parameter_json(d->parameter, d->value[t->x[i]]));
     }
     objectives = cJSON_AddObjectToObject(point, "objectives");
     for (size_t i = 0; i < p->n_objectives; i++)
-        cJSON_AddNumberToObject(objectives, p->objective[i].metric->name, t->metric[p->objective[i].metric - sofa_metrics]);
+        cJSON_AddNumberToObject(objectives, p->objective[i].metric->name, sofa_problem_value(p, p->objective[i].metric, t->metric));
     metrics = cJSON_AddObjectToObject(point, "metrics");
-    for (size_t i = 0; i < sofa_metric_count; i++)
-        if (!is_objective(p, &sofa_metrics[i]) && isfinite(t->metric[i]))
-            cJSON_AddNumberToObject(metrics, sofa_metrics[i].name, t->metric[i]);
+    for (size_t i = 0; i < p->n_metrics; i++)
+        if (!is_objective(p, &p->metric[i]) && isfinite(t->metric[i]))
+            cJSON_AddNumberToObject(metrics, p->metric[i].name, t->metric[i]);
     return point;
 }
 
@@ -116,8 +108,8 @@ static void csv_head(const struct sofa_problem *p, struct sofa_str *out)
     sofa_str_add(out, "id");
     for (size_t i = 0; i < p->space->dims; i++)
         sofa_str_addf(out, ",%s", p->space->dim[i].name);
-    for (size_t i = 0; i < sofa_metric_count; i++)
-        sofa_str_addf(out, ",%s", sofa_metrics[i].name);
+    for (size_t i = 0; i < p->n_metrics; i++)
+        sofa_str_addf(out, ",%s", p->metric[i].name);
     sofa_str_add(out, "\n");
 }
 
@@ -133,7 +125,7 @@ static void csv_row(const struct sofa_problem *p, const struct sofa_trial *t, st
         else
             sofa_str_add_double(out, d->value[t->x[i]]);
     }
-    for (size_t i = 0; i < sofa_metric_count; i++) {
+    for (size_t i = 0; i < p->n_metrics; i++) {
         sofa_str_add(out, ",");
         if (!isnan(t->metric[i]))
             sofa_str_add_double(out, t->metric[i]);

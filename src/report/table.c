@@ -60,7 +60,7 @@ static void fill_objective(const struct sofa_study *s, struct table *t, size_t o
 
     snprintf(cell(t, 0, column), CELL_MAX, "%s", m->name);
     for (size_t r = 0; r < s->n_front; r++)
-        sofa_quantity_text(s->trial[s->front[r]].metric[m - sofa_metrics], unit, cell(t, r + 1, column));
+        sofa_quantity_text(sofa_problem_value(s->problem, m, s->trial[s->front[r]].metric), unit, cell(t, r + 1, column));
 }
 
 static size_t column_width(const struct table *t, size_t column)

@@ -80,6 +80,15 @@ out:
     return rc;
 }
 
+/* The number that one would write: 0.3 rather than 0.30000000000000004. */
+static double as_written(double value)
+{
+    char text[SOFA_PARAMETER_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%.15g", value);
+    return strtod(text, NULL);
+}
+
 /* low, low + step, ..., as far as high. */
 static enum sofa_code read_range(struct sofa_space *space, const struct sofa_parameter *p,
                                  const struct sofa_node *range, const struct sofa_node *step_node,
@@ -109,7 +118,7 @@ static enum sofa_code read_range(struct sofa_space *space, const struct sofa_par
     for (int i = 0; i < levels->count; i++) {
         double value = low + i * step;
 
-        levels->value[i] = p->kind == SOFA_PARAMETER_PERMILLE ? nearbyint(value * 1000) / 1000 : value;
+        levels->value[i] = p->kind == SOFA_PARAMETER_PERMILLE ? nearbyint(value * 1000) / 1000 : as_written(value);
     }
 out:
     return rc;
@@ -172,7 +181,7 @@ static enum sofa_code add_dim(struct sofa_space *space, const struct sofa_parame
                               int layer, struct sofa_err *err)
 {
     struct sofa_space_dim *dim = &space->dim[space->dims];
-    char name[64];
+    char name[SOFA_PARAMETER_KEY_MAX + 16];
 
     *dim = (struct sofa_space_dim){.parameter = p, .layer = layer, .levels = levels->count, .value = levels->value};
     if (layer >= 0)
@@ -188,12 +197,12 @@ static enum sofa_code add_dim(struct sofa_space *space, const struct sofa_parame
 
 static enum sofa_code bind_parameter(struct sofa_space *space, size_t i, struct sofa_err *err)
 {
-    const struct sofa_parameter *p = sofa_parameter_find(space->parameters->key[i]->text);
+    const struct sofa_parameter *p = sofa_space_parameter(space, space->parameters_node->key[i]->text);
     struct levels levels = {NULL, 0};
     bool each_layer;
     enum sofa_code rc;
 
-    SOFA_TRY(read_levels(space, p, space->parameters->item[i], &levels, &each_layer, err));
+    SOFA_TRY(read_levels(space, p, space->parameters_node->item[i], &levels, &each_layer, err));
     if (levels.count == 1) {
         sofa_parameter_apply(p, levels.value[0], -1, &space->base);
         goto out;
@@ -210,17 +219,32 @@ out:
 
 enum sofa_code sofa_space_bind(struct sofa_space *space, const struct sofa_design *hardware, struct sofa_err *err)
 {
-    size_t most = space->parameters->count * (size_t)(hardware->layers > 1 ? hardware->layers : 1);
+    size_t most = space->parameters_node->count * (size_t)(hardware->layers > 1 ? hardware->layers : 1);
     enum sofa_code rc = SOFA_OK;
 
     space->base = *hardware;
     space->dim = sofa_arena_alloc(&space->arena, most ? most : 1, sizeof *space->dim);
     if (!space->dim)
         return fail_nomem(err);
-    for (size_t i = 0; i < space->parameters->count; i++)
+    for (size_t i = 0; i < space->parameters_node->count; i++)
         SOFA_TRY(bind_parameter(space, i, err));
 out:
     return rc;
+}
+
+const struct sofa_parameter *sofa_space_parameter(const struct sofa_space *space, const char *key)
+{
+    for (size_t i = 0; i < space->n_parameters; i++)
+        if (strcmp(space->parameter[i].key, key) == 0)
+            return &space->parameter[i];
+    return NULL;
+}
+
+size_t sofa_space_keys(const struct sofa_space *space, const char *keys[SOFA_OUTSIDE_MAX])
+{
+    for (size_t i = 0; i < space->n_parameters; i++)
+        keys[i] = space->parameter[i].key;
+    return space->n_parameters;
 }
 
 void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa_design *design)
@@ -239,17 +263,17 @@ double sofa_space_points(const struct sofa_space *space)
     return points;
 }
 
-static enum sofa_code fail_name(const char *name, struct sofa_err *err)
+static enum sofa_code fail_name(const struct sofa_space *space, const char *name, struct sofa_err *err)
 {
-    const char *keys[64] = {NULL};
-    size_t n;
-    const struct sofa_parameter *p = sofa_parameters(&n);
+    const char *keys[SOFA_OUTSIDE_MAX] = {NULL};
+    size_t n = sofa_space_keys(space, keys);
 
-    for (size_t i = 0; i < n && i < 64; i++)
-        keys[i] = p[i].key;
-    sofa_fail(err, SOFA_E_USAGE, "--set: unknown parameter '%s'", name);
-    sofa_err_append_hint(err, name, keys, n, "sofa-dse list parameters");
-    return SOFA_E_USAGE;
+    sofa_fail(err, SOFA_E_INPUT, "unknown parameter '%s'", name);
+    if (space->evaluator.node)
+        sofa_err_append_choices(err, name, keys, n);
+    else
+        sofa_err_append_hint(err, name, keys, n, "sofa-dse list parameters");
+    return SOFA_E_INPUT;
 }
 
 /* ".3" behind a name: the layer; -1 without. */
@@ -266,28 +290,61 @@ static bool read_layer(const char *suffix, const struct sofa_design *design, int
     return end != suffix + 1 && !*end && n >= 0 && n < design->layers;
 }
 
-enum sofa_code sofa_space_set(const char *assignment, struct sofa_design *design, struct sofa_err *err)
+/* "x1", or "tiles.3" with its layer. */
+static enum sofa_code find_place(const struct sofa_space *space, char *name, const struct sofa_design *design,
+                                 const struct sofa_parameter **p, int *layer, struct sofa_err *err)
 {
-    size_t n = strcspn(assignment, "="), dot = strcspn(assignment, ".=");
-    struct sofa_err why = SOFA_ERR_INIT;
+    size_t dot = strcspn(name, ".");
+
+    *layer = -1;
+    *p = sofa_space_parameter(space, name);
+    if (*p)
+        return SOFA_OK;
+    if (name[dot]) {
+        name[dot] = '\0';
+        *p = sofa_space_parameter(space, name);
+    }
+    if (!*p)
+        return fail_name(space, name, err);
+    name[dot] = '.';
+    if (!read_layer(name + dot, design, layer) || !(*p)->per_layer)
+        return sofa_fail(err, SOFA_E_INPUT, "'%s': %s", name, (*p)->per_layer ? "there is no such layer"
+                         : "not a setting of a layer");
+    return SOFA_OK;
+}
+
+enum sofa_code sofa_space_put(const struct sofa_space *space, const char *name, const char *value, bool plain,
+                              struct sofa_design *design, struct sofa_err *err)
+{
+    char text[2 * SOFA_PARAMETER_TEXT_MAX], own[SOFA_PARAMETER_KEY_MAX + 16];
     const struct sofa_parameter *p;
-    char name[64];
-    double value;
+    enum sofa_code rc;
+    double number;
     int layer;
+
+    snprintf(own, sizeof own, "%s", name);
+    SOFA_TRY(find_place(space, own, design, &p, &layer, err));
+    if (plain && p->kind == SOFA_PARAMETER_NUMBER && strcmp(p->unit, "1") != 0) {
+        snprintf(text, sizeof text, "%.48s %s", value, p->unit);
+        value = text;
+    }
+    SOFA_TRY(sofa_parameter_parse(p, value, &number, err));
+    sofa_parameter_apply(p, number, layer, design);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_space_set(const struct sofa_space *space, const char *assignment, struct sofa_design *design,
+                              struct sofa_err *err)
+{
+    struct sofa_err why = SOFA_ERR_INIT;
+    size_t n = strcspn(assignment, "=");
+    char name[SOFA_PARAMETER_KEY_MAX + 16];
 
     if (!assignment[n] || n >= sizeof name)
         return sofa_fail(err, SOFA_E_USAGE, "--set: '%s' is not NAME=VALUE", assignment);
     snprintf(name, sizeof name, "%.*s", (int)n, assignment);
-    name[dot] = '\0';
-    p = sofa_parameter_find(name);
-    if (!p)
-        return fail_name(name, err);
-    name[dot] = assignment[dot] == '.' ? '.' : '\0';
-    if (!read_layer(name + dot, design, &layer) || (layer >= 0 && !p->per_layer))
-        return sofa_fail(err, SOFA_E_USAGE, "--set: '%s': %s", name, p->per_layer ? "there is no such layer"
-                         : "not a setting of a layer");
-    if (sofa_parameter_parse(p, assignment + n + 1, &value, &why) != SOFA_OK)
+    if (sofa_space_put(space, name, assignment + n + 1, false, design, &why) != SOFA_OK)
         return sofa_fail(err, SOFA_E_USAGE, "--set %s", why.text);
-    sofa_parameter_apply(p, value, layer, design);
     return SOFA_OK;
 }

@@ -1,5 +1,6 @@
 #include "space/parameter.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,4 +151,11 @@ void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[
         snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%s", p->names[(int)value]);
     else
         sofa_quantity_text(value, p->unit, buf);
+}
+
+struct cJSON *sofa_parameter_json(const struct sofa_parameter *p, double value)
+{
+    if (p->kind == SOFA_PARAMETER_CHOICE)
+        return cJSON_CreateString(p->names[(int)value]);
+    return isinf(value) ? cJSON_CreateString(value > 0 ? "inf" : "-inf") : cJSON_CreateNumber(value);
 }

@@ -2,7 +2,7 @@
  * The table of design parameters: what a search may turn.
  *
  * One row a parameter; the space file, the sampler's encoding, reports and `list parameters` know
- * a parameter through its row alone.
+ * a parameter through its row alone.  A space with an outside evaluator brings a table of its own.
  */
 #ifndef SOFA_SPACE_PARAMETER_H
 #define SOFA_SPACE_PARAMETER_H
@@ -23,6 +23,7 @@ enum sofa_parameter_kind {
 /* How a value becomes a coordinate in [0,1] for the Gaussian process. */
 enum sofa_encoding { SOFA_ENCODING_RANK, SOFA_ENCODING_LOG };
 
+#define SOFA_PARAMETER_KEY_MAX 64 /* bytes of a key, its end included */
 struct sofa_parameter {
     const char *key, *unit;
     enum sofa_parameter_kind kind;
@@ -49,6 +50,11 @@ enum sofa_code sofa_parameter_parse(const struct sofa_parameter *p, const char *
 void sofa_parameter_apply(const struct sofa_parameter *p, double value, int layer, struct sofa_design *design);
 /* The value a design has (of layer 0 with -1). */
 double sofa_parameter_value(const struct sofa_parameter *p, int layer, const struct sofa_design *design);
+
+/* A value in files and for an outside evaluator: a number in the parameter's base unit, the name of a choice,
+ * "inf".  NULL when memory is exhausted. */
+struct cJSON;
+struct cJSON *sofa_parameter_json(const struct sofa_parameter *p, double value);
 
 /* "64 KiB", "15 %", "inf", "rass", for people. */
 #define SOFA_PARAMETER_TEXT_MAX 48

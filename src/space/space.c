@@ -1,12 +1,11 @@
 /* Reading a space file: all that needs no other file. */
-#include "space/space.h"
-
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "space/evaluator.h"
 #include "workload/workload.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -14,7 +13,7 @@
 struct space_fields {
     int version;
     const char *name;
-    const struct sofa_node *workload, *hardware, *parameters, *objectives, *constraints, *search, *objective;
+    const struct sofa_node *workload, *hardware, *evaluator, *parameters, *objectives, *constraints, *search, *objective;
     double alpha, beta;
     int expansion;
 };
@@ -23,8 +22,8 @@ static const char *const expansion_names[] = {"per_token", "raw", NULL};
 static const struct sofa_field space_table[] = {
     {.key = "version", .kind = SOFA_FIELD_INTEGER, .offset = offsetof(struct space_fields, version), .least = 1, .most = 1, .required = true},
     {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct space_fields, name), .required = true},
-    {.key = "workload", NODE(workload), .required = true},
-    {.key = "hardware", NODE(hardware), .required = true},
+    {.key = "workload", NODE(workload)},
+    {.key = "hardware", NODE(hardware)},
     {.key = "parameters", NODE(parameters), .required = true},
     {.key = "objectives", NODE(objectives)},
     {.key = "objective", NODE(objective)},
@@ -199,40 +198,46 @@ out:
     return rc;
 }
 
+/* Parameters of our own model have rows of the program's table. */
 static enum sofa_code check_parameters(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
 {
-    const char *keys[64] = {NULL};
-    size_t n;
-    const struct sofa_parameter *p = sofa_parameters(&n);
+    const char *keys[SOFA_OUTSIDE_MAX] = {NULL};
 
-    for (size_t i = 0; i < n && i < COUNT(keys); i++)
-        keys[i] = p[i].key;
-    space->parameters = node;
-    return sofa_node_check_keys(node, keys, n, err);
+    space->parameter = sofa_parameters(&space->n_parameters);
+    return sofa_node_check_keys(node, keys, sofa_space_keys(space, keys), err);
 }
 
 struct objective_fields {
-    const char *name;
+    const char *name, *unit;
     bool maximize;
+    const struct sofa_node *reference;
 };
+#define OBJECTIVE(member) .offset = offsetof(struct objective_fields, member)
+/* Those after the first OBJECTIVE_OWN are of an outside evaluator's objectives alone: our metrics have units, and a
+ * reference point that follows from the space. */
 static const struct sofa_field objective_table[] = {
-    {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct objective_fields, name), .required = true},
-    {.key = "maximize", .kind = SOFA_FIELD_BOOL, .offset = offsetof(struct objective_fields, maximize)},
+    {.key = "name", .kind = SOFA_FIELD_STRING, OBJECTIVE(name), .required = true},
+    {.key = "maximize", .kind = SOFA_FIELD_BOOL, OBJECTIVE(maximize)},
+    {.key = "unit", .kind = SOFA_FIELD_STRING, OBJECTIVE(unit)},
+    {.key = "reference", .kind = SOFA_FIELD_NODE, OBJECTIVE(reference)},
 };
+#define OBJECTIVE_OWN 2
 
-static enum sofa_code read_objective(const struct sofa_node *node, struct sofa_space_objective *o, struct sofa_err *err)
+static enum sofa_code read_objective(const struct sofa_space *space, const struct sofa_node *node,
+                                     struct sofa_space_objective *o, struct sofa_err *err)
 {
-    struct objective_fields f = {NULL, false};
+    bool outside = space->evaluator.node != NULL;
+    struct objective_fields f = {.unit = outside ? "1" : NULL};
     enum sofa_code rc;
 
-    o->node = node;
-    if (node->kind == SOFA_NODE_MAP) {
-        SOFA_TRY(sofa_node_read(node, objective_table, COUNT(objective_table), &f, err));
-        o->name = f.name;
-        o->goal = sofa_node_get(node, "maximize") ? (f.maximize ? -1 : 1) : 0;
-        goto out;
-    }
-    rc = sofa_node_string(node, &o->name, err);
+    if (node->kind == SOFA_NODE_MAP)
+        SOFA_TRY(sofa_node_read(node, objective_table, outside ? COUNT(objective_table) : OBJECTIVE_OWN, &f, err));
+    else
+        SOFA_TRY(sofa_node_string(node, &f.name, err));
+    *o = (struct sofa_space_objective){.node = node, .name = f.name, .unit = f.unit, .reference = f.reference,
+                                       .goal = sofa_node_get(node, "maximize") ? (f.maximize ? -1 : 1) : 0};
+    if (outside)
+        rc = sofa_space_check_unit(node, f.unit, err);
 out:
     return rc;
 }
@@ -245,7 +250,7 @@ static enum sofa_code read_objectives(struct sofa_space *space, const struct sof
     if (node->count < 1 || node->count > SOFA_OBJECTIVES_MAX)
         return sofa_node_fail(node, err, "%zu objectives; expected 1 to %d", node->count, SOFA_OBJECTIVES_MAX);
     for (size_t i = 0; i < node->count; i++) {
-        SOFA_TRY(read_objective(node->item[i], &space->objective[i], err));
+        SOFA_TRY(read_objective(space, node->item[i], &space->objective[i], err));
         for (size_t j = 0; j < i; j++)
             if (strcmp(space->objective[j].name, space->objective[i].name) == 0)
                 return sofa_node_fail(node->item[i], err, "'%s' stands here twice", space->objective[i].name);
@@ -269,7 +274,7 @@ static enum sofa_code read_paper(struct sofa_space *space, const struct space_fi
     if (!sofa_node_get(root, "alpha") || !sofa_node_get(root, "beta"))
         return sofa_node_fail(f->objective, err, "the published scalar needs 'alpha' and 'beta'");
     space->paper = (struct sofa_space_paper){f->objective, f->alpha, f->beta, f->expansion == 1};
-    space->objective[0] = (struct sofa_space_objective){f->objective, "paper_objective", 1};
+    space->objective[0] = (struct sofa_space_objective){.node = f->objective, .name = "paper_objective", .goal = 1};
     space->n_objectives = 1;
 out:
     return rc;
@@ -381,6 +386,44 @@ out:
     return rc;
 }
 
+/* Our own model needs a workload on some hardware. */
+static enum sofa_code read_own(struct sofa_space *space, const struct space_fields *f,
+                               const struct sofa_space_override *override, struct sofa_err *err)
+{
+    const struct sofa_node *workload = override && override->workload ? override->workload : f->workload;
+    const struct sofa_node *hardware = override && override->hardware ? override->hardware : f->hardware;
+    enum sofa_code rc;
+
+    if (!f->workload || !f->hardware)
+        return sofa_node_fail(sofa_document_root(space->document), err, "'%s' is missing here",
+                              f->workload ? "hardware" : "workload");
+    SOFA_TRY(read_workload(space, workload, err));
+    SOFA_TRY(read_hardware(space, hardware, err));
+    rc = check_parameters(space, f->parameters, err);
+out:
+    return rc;
+}
+
+/* An outside model has parameters instead. */
+static enum sofa_code read_outside(struct sofa_space *space, const struct space_fields *f,
+                                   const struct sofa_space_override *override, struct sofa_err *err)
+{
+    const struct sofa_node *refused[] = {f->workload, f->hardware, override ? override->workload : NULL,
+                                         override ? override->hardware : NULL};
+    enum sofa_code rc;
+
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (refused[i])
+            return sofa_node_fail(refused[i], err, "a space with an 'evaluator' has no %s: that is our own model's",
+                                  i % 2 ? "hardware" : "workload");
+    if (f->objective)
+        return sofa_node_fail(f->objective, err, "the published scalar is our own model's; an 'evaluator' has 'objectives'");
+    SOFA_TRY(sofa_space_read_evaluator(space, f->evaluator, err));
+    rc = sofa_space_define_parameters(space, f->parameters, err);
+out:
+    return rc;
+}
+
 static enum sofa_code read_root(struct sofa_space *space, const struct sofa_space_override *override, struct sofa_err *err)
 {
     struct space_fields f = {0};
@@ -391,12 +434,13 @@ static enum sofa_code read_root(struct sofa_space *space, const struct sofa_spac
     if (!f.name[0] || f.name[0] == '.' || strchr(f.name, '/'))
         return sofa_node_fail(sofa_node_get(sofa_document_root(space->document), "name"), err,
                               "'%s' can't name a folder; expected letters, digits, '-', '_' and '.'", f.name);
-    SOFA_TRY(read_workload(space, override && override->workload ? override->workload : f.workload, err));
-    SOFA_TRY(read_hardware(space, override && override->hardware ? override->hardware : f.hardware, err));
-    SOFA_TRY(check_parameters(space, f.parameters, err));
+    space->parameters_node = f.parameters;
+    SOFA_TRY(f.evaluator ? read_outside(space, &f, override, err) : read_own(space, &f, override, err));
     SOFA_TRY(read_goals(space, &f, err));
     if (f.constraints)
         SOFA_TRY(read_constraints(space, f.constraints, err));
+    if (f.evaluator)
+        SOFA_TRY(sofa_space_check_outputs(space, err));
     rc = read_search(space, f.search, err);
 out:
     return rc;

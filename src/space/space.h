@@ -3,6 +3,7 @@
  *
  * Reading takes two steps, because the number of layers is the workload's: `_read` checks the file
  * and everything that needs no other file; `_bind` lays out the lattice for a number of layers.
+ * A space with an outside evaluator has neither workload nor hardware, and brings its own parameters.
  */
 #ifndef SOFA_SPACE_SPACE_H
 #define SOFA_SPACE_SPACE_H
@@ -47,6 +48,25 @@ struct sofa_space_objective {
     const struct sofa_node *node;
     const char *name;
     int goal; /* +1 minimise, -1 maximise, 0 as the metric has it */
+    const char *unit;                    /* of an outside evaluator's objective, else NULL */
+    const struct sofa_node *reference; /* its part of the reference point, NULL where none is given */
+};
+
+/* A metric that an outside evaluator tells beside its objectives. */
+struct sofa_space_metric {
+    const struct sofa_node *node;
+    const char *name, *unit;
+};
+
+/* An outside model in place of ours: a program that answers lines with lines; node NULL where there is none. */
+struct sofa_space_evaluator {
+    const struct sofa_node *node, *command_node; /* the latter: the program's name */
+    char **command;     /* NULL-terminated, as written */
+    const char *folder; /* where it runs: the folder of the space's file */
+    double timeout_s;
+    size_t n_metrics;
+    struct sofa_space_metric *metric;     /* [n_metrics] */
+    const struct sofa_node *metrics_node; /* NULL: those that constraints name */
 };
 
 enum sofa_relation { SOFA_LESS, SOFA_LESS_EQUAL, SOFA_GREATER, SOFA_GREATER_EQUAL };
@@ -83,13 +103,16 @@ struct sofa_space {
     const char *ert, *art; /* Accelergy reference tables in place of built-in costs, NULL for none */
     double access_bytes;   /* of one memory access in them */
     struct sofa_space_workload workload;
-    const struct sofa_node *parameters;
+    const struct sofa_node *parameters_node;
+    size_t n_parameters;
+    const struct sofa_parameter *parameter; /* [n_parameters] the table that the names are looked up in */
     size_t n_objectives;
     struct sofa_space_objective objective[SOFA_OBJECTIVES_MAX];
     size_t n_constraints;
     struct sofa_space_constraint *constraint;
     struct sofa_space_search search;
     struct sofa_space_paper paper;
+    struct sofa_space_evaluator evaluator;
     /* laid out by sofa_space_bind */
     struct sofa_design base; /* hardware's defaults, and parameters with one value */
     size_t dims;
@@ -113,14 +136,23 @@ void sofa_space_free(struct sofa_space *space);
 /* Lays out the lattice: `hardware` is the design of the hardware file (its `layers` set).  Call once. */
 enum sofa_code sofa_space_bind(struct sofa_space *space, const struct sofa_design *hardware, struct sofa_err *err);
 
+/* A row of the space's table by its key, NULL where there is none. */
+const struct sofa_parameter *sofa_space_parameter(const struct sofa_space *space, const char *key);
+/* All keys of the table; returns their number. */
+size_t sofa_space_keys(const struct sofa_space *space, const char *keys[SOFA_OUTSIDE_MAX]);
+
 /* The design at a point of the lattice. */
 void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa_design *design);
 
 /* Number of points, as a double: it may be 1e40. */
 double sofa_space_points(const struct sofa_space *space);
 
-/* "NAME=VALUE" or "NAME.LAYER=VALUE" put into a design (its value need not be on the lattice);
- * SOFA_E_USAGE with a "did you mean". */
-enum sofa_code sofa_space_set(const char *assignment, struct sofa_design *design, struct sofa_err *err);
+/* Puts the value of the parameter `name` ("tiles", "tiles.3") into a design; it need not be on the lattice.
+ * `plain`: a number has no unit but is in the parameter's, as in files.  SOFA_E_INPUT with a "did you mean". */
+enum sofa_code sofa_space_put(const struct sofa_space *space, const char *name, const char *value, bool plain,
+                              struct sofa_design *design, struct sofa_err *err);
+/* The same for "NAME=VALUE" on the command line: SOFA_E_USAGE. */
+enum sofa_code sofa_space_set(const struct sofa_space *space, const char *assignment, struct sofa_design *design,
+                              struct sofa_err *err);
 
 #endif

@@ -77,10 +77,10 @@ static double study_metric(const struct sofa_problem *p, const struct sofa_desig
 static void fill_metrics(const struct sofa_problem *p, const struct sofa_design *design, const struct sofa_measured *m,
                          const struct sofa_statistics *statistics, struct sofa_evaluation *e)
 {
-    for (size_t i = 0; i < sofa_metric_count; i++)
-        e->metric[i] = sofa_metrics[i].source == SOFA_METRIC_MODEL
-                           ? sofa_metric_value(&sofa_metrics[i], &e->result)
-                           : study_metric(p, design, sofa_metrics[i].name, m, statistics);
+    for (size_t i = 0; i < p->n_metrics; i++)
+        e->metric[i] = p->metric[i].source == SOFA_METRIC_MODEL
+                           ? sofa_metric_value(&p->metric[i], &e->result)
+                           : study_metric(p, design, p->metric[i].name, m, statistics);
 }
 
 static void add_violation(struct sofa_evaluation *e, const char *text)
@@ -101,7 +101,7 @@ static void judge(const struct sofa_problem *p, bool with_accuracy, struct sofa_
 
         if (!with_accuracy && sofa_metric_is_accuracy(c->metric))
             continue;
-        if (!sofa_constraint_holds(c, e->metric[c->metric - sofa_metrics]))
+        if (!sofa_constraint_holds(c, sofa_problem_value(p, c->metric, e->metric)))
             add_violation(e, c->text);
     }
 }

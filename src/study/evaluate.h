@@ -12,12 +12,11 @@
 #include "study/measure.h"
 #include "study/problem.h"
 
-#define SOFA_METRICS_MAX 48
 #define SOFA_VIOLATIONS_MAX 16
 
 struct sofa_evaluation {
     bool feasible;                   /* it works and satisfies every constraint */
-    double metric[SOFA_METRICS_MAX]; /* in the order of sofa_metrics; NAN where not measured */
+    double metric[SOFA_METRICS_MAX]; /* in the order of the problem's; NAN where not measured */
     struct sofa_result result;       /* the model's */
     struct sofa_statistics selection; /* head in the arena the evaluation was made with */
     size_t violations;

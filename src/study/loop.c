@@ -33,7 +33,7 @@ void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
     for (size_t i = 0; i < l->problem->n_slots; i++) {
         const struct sofa_problem_objective *o = &l->problem->objective[i];
 
-        out->y[i] = o->sign * e.metric[o->metric - sofa_metrics];
+        out->y[i] = o->sign * sofa_problem_value(l->problem, o->metric, e.metric);
     }
 }
 

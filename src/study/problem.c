@@ -38,6 +38,19 @@ bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
     return metric->source == SOFA_METRIC_STUDY && strcmp(metric->name, "density") != 0;
 }
 
+const struct sofa_metric *sofa_problem_metric(const struct sofa_problem *problem, const char *name)
+{
+    for (size_t i = 0; i < problem->n_metrics; i++)
+        if (strcmp(problem->metric[i].name, name) == 0)
+            return &problem->metric[i];
+    return NULL;
+}
+
+double sofa_problem_value(const struct sofa_problem *problem, const struct sofa_metric *metric, const double *values)
+{
+    return values[metric - problem->metric];
+}
+
 bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, double value)
 {
     switch (constraint->relation) {
@@ -54,19 +67,18 @@ bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, dou
 }
 
 /* A metric by the name that stands at a node. */
-static enum sofa_code find_metric(const struct sofa_node *node, const char *name, const struct sofa_metric **metric,
-                                  struct sofa_err *err)
+static enum sofa_code find_metric(const struct sofa_problem *p, const struct sofa_node *node, const char *name,
+                                  const struct sofa_metric **metric, struct sofa_err *err)
 {
-    const char *names[64];
-    size_t n = sofa_metric_count < 64 ? sofa_metric_count : 64;
+    const char *names[SOFA_METRICS_MAX];
 
-    *metric = sofa_metric_find(name);
+    *metric = sofa_problem_metric(p, name);
     if (*metric)
         return SOFA_OK;
-    for (size_t i = 0; i < n; i++)
-        names[i] = sofa_metrics[i].name;
+    for (size_t i = 0; i < p->n_metrics; i++)
+        names[i] = p->metric[i].name;
     sofa_node_fail(node, err, "unknown metric '%s'", name);
-    sofa_err_append_hint(err, name, names, n, "sofa-dse list metrics");
+    sofa_err_append_hint(err, name, names, p->n_metrics, "sofa-dse list metrics");
     return SOFA_E_INPUT;
 }
 
@@ -101,7 +113,7 @@ static enum sofa_code resolve_objectives(struct sofa_problem *p, struct sofa_err
         const struct sofa_space_objective *o = &space->objective[i];
         const struct sofa_metric *metric;
 
-        SOFA_TRY(find_metric(o->node, o->name, &metric, err));
+        SOFA_TRY(find_metric(p, o->node, o->name, &metric, err));
         SOFA_TRY(need_metric(p, o->node, metric, err));
         p->objective[i].metric = metric;
         p->objective[i].sign = o->goal ? o->goal : metric->maximise ? -1 : 1;
@@ -117,7 +129,7 @@ static enum sofa_code resolve_constraint(struct sofa_problem *p, const struct so
     struct sofa_err why = SOFA_ERR_INIT;
     enum sofa_code rc;
 
-    SOFA_TRY(find_metric(c->node, c->name, &out->metric, err));
+    SOFA_TRY(find_metric(p, c->node, c->name, &out->metric, err));
     SOFA_TRY(need_metric(p, c->node, out->metric, err));
     out->relation = c->relation;
     out->text = c->text;
@@ -227,7 +239,7 @@ out:
 /* Statistics that are given don't follow the algorithm's settings: these can't be searched. */
 static enum sofa_code refuse_algorithm_axes(const struct sofa_problem *p, struct sofa_err *err)
 {
-    const struct sofa_node *parameters = p->space->parameters;
+    const struct sofa_node *parameters = p->space->parameters_node;
 
     for (size_t i = 0; i < p->space->dims; i++) {
         const struct sofa_space_dim *d = &p->space->dim[i];
@@ -339,6 +351,8 @@ enum sofa_code sofa_problem_open_with(const char *space_file, const struct sofa_
         return sofa_fail_nomem(err, space_file);
     p->dense.nats_per_token = NAN;
     p->level = SOFA_STATS_MODEL;
+    p->metric = sofa_metrics;
+    p->n_metrics = sofa_metric_count;
     SOFA_TRY(sofa_attention_kernel_find(isa, &p->kernel, err));
     SOFA_TRY(sofa_space_read_with(space_file, override, &p->space, err));
     SOFA_TRY(open_workload(p, err));

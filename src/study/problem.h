@@ -30,6 +30,7 @@ struct sofa_problem_constraint {
     const char *text; /* as written */
 };
 
+#define SOFA_METRICS_MAX 48
 #define SOFA_PROBLEM_CERTAIN (-1) /* no accuracy is asked for: everything can be predicted */
 #define SOFA_PROBLEM_ALL (-2)     /* several are */
 
@@ -44,6 +45,8 @@ struct sofa_synthetic_tensors {
 
 struct sofa_problem {
     struct sofa_space *space;
+    const struct sofa_metric *metric; /* [n_metrics] the model's table, or that of an outside evaluator */
+    size_t n_metrics;
     struct sofa_hardware hardware;
     struct sofa_workload workload;
     struct sofa_lm *lm;                 /* NULL for a shape */
@@ -85,6 +88,11 @@ const char *sofa_problem_statistics(const struct sofa_problem *problem);
 
 /* A metric that only running the kernel tells; the density can be predicted. */
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric);
+
+/* A metric of the problem by its name, NULL where there is none. */
+const struct sofa_metric *sofa_problem_metric(const struct sofa_problem *problem, const char *name);
+/* Its value among values [n_metrics]. */
+double sofa_problem_value(const struct sofa_problem *problem, const struct sofa_metric *metric, const double *values);
 
 /* Whether `value` satisfies a constraint; NAN never does. */
 bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, double value);

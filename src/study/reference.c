@@ -54,7 +54,7 @@ static enum sofa_code evaluate_corner(struct sofa_problem *p, bool largest, cons
     for (size_t i = 0; i < p->n_objectives; i++) {
         const struct sofa_problem_objective *o = &p->objective[i];
 
-        worst[i] = fmax(worst[i], o->sign * e.metric[o->metric - sofa_metrics]); /* fmax passes over NAN */
+        worst[i] = fmax(worst[i], o->sign * sofa_problem_value(p, o->metric, e.metric)); /* fmax passes over NAN */
     }
 out:
     sofa_arena_release(&arena);

@@ -32,8 +32,8 @@ static enum sofa_code encode_task(void *ctx, const void *task, struct sofa_str *
     return SOFA_OK;
 }
 
-static void encode_result(const struct sofa_trial *trial, const struct sofa_statistics *selection, enum sofa_code rc,
-                          const struct sofa_err *why, struct sofa_str *bytes)
+static void encode_result(const struct sofa_problem *p, const struct sofa_trial *trial, const struct sofa_statistics *selection,
+                          enum sofa_code rc, const struct sofa_err *why, struct sofa_str *bytes)
 {
     char failure[SOFA_ERR_FILE_MAX + SOFA_ERR_TEXT_MAX + 32];
     const char *text = rc == SOFA_OK ? trial->reason : failure;
@@ -53,7 +53,7 @@ static void encode_result(const struct sofa_trial *trial, const struct sofa_stat
     }
     n = (size_t)head.layers * (size_t)head.heads;
     sofa_str_add_bytes(bytes, (const char *)&head, sizeof head);
-    sofa_str_add_bytes(bytes, (const char *)trial->metric, sofa_metric_count * sizeof *trial->metric);
+    sofa_str_add_bytes(bytes, (const char *)trial->metric, p->n_metrics * sizeof *trial->metric);
     if (n)
         sofa_str_add_bytes(bytes, (const char *)selection->head, n * sizeof *selection->head);
     sofa_str_add_bytes(bytes, text, head.text);
@@ -73,8 +73,8 @@ static enum sofa_code take_result(const struct sofa_loop *l, struct sofa_flight 
         free(text);
         return sofa_fail_nomem(err, "a result");
     }
-    memcpy(t->metric, bytes, sofa_metric_count * sizeof *t->metric);
-    bytes += sofa_metric_count * sizeof *t->metric;
+    memcpy(t->metric, bytes, l->problem->n_metrics * sizeof *t->metric);
+    bytes += l->problem->n_metrics * sizeof *t->metric;
     f->selection.layers = head->layers;
     f->selection.heads = head->heads;
     memcpy(f->selection.source, head->source, sizeof head->source);
@@ -95,6 +95,7 @@ static enum sofa_code take_result(const struct sofa_loop *l, struct sofa_flight 
 
 static enum sofa_code decode_result(void *ctx, void *task, size_t worker, const char *bytes, size_t size, struct sofa_err *err)
 {
+    const struct sofa_loop *l = ctx;
     struct sofa_flight *f = task;
     struct result_head head;
     size_t rest;
@@ -102,12 +103,12 @@ static enum sofa_code decode_result(void *ctx, void *task, size_t worker, const 
     if (size < sizeof head)
         return sofa_fail(err, SOFA_E_IO, "rank %zu sent a short result", worker);
     memcpy(&head, bytes, sizeof head);
-    rest = sofa_metric_count * sizeof(double) + (size_t)head.layers * (size_t)head.heads * sizeof *f->selection.head + head.text;
+    rest = l->problem->n_metrics * sizeof(double) + (size_t)head.layers * (size_t)head.heads * sizeof *f->selection.head + head.text;
     if (size != sizeof head + rest)
         return sofa_fail(err, SOFA_E_IO, "rank %zu sent a result of %zu bytes, not %zu; is it another build of the program?",
                          worker, size, sizeof head + rest);
     f->trial.worker = worker;
-    return take_result(ctx, f, &head, bytes + sizeof head, err);
+    return take_result(l, f, &head, bytes + sizeof head, err);
 }
 
 enum sofa_code sofa_loop_remote_workers(struct sofa_loop *l, struct sofa_err *err)
@@ -142,7 +143,7 @@ static enum sofa_code serve_one(void *ctx, const char *task, size_t size, struct
     rc = sofa_evaluate_design(s->problem, &design, s->measurements, s->cancel, &s->arena, &e, &why);
     if (rc == SOFA_OK)
         rc = sofa_trial_fill(&trial, s->problem, &e, &selection, &why);
-    encode_result(&trial, &selection, rc, &why, result);
+    encode_result(s->problem, &trial, &selection, rc, &why, result);
     rc = SOFA_OK; /* a failure is part of the result */
 out:
     sofa_trial_release(&trial);

@@ -47,8 +47,6 @@ static int corner_level(const struct sofa_space_dim *d)
 static enum sofa_code describe_dims(struct sofa_loop *l, struct sofa_err *err)
 {
     const struct sofa_space *space = l->problem->space;
-    size_t n;
-    const struct sofa_parameter *table = sofa_parameters(&n);
 
     l->dim = calloc(space->dims + 1, sizeof *l->dim);
     if (!l->dim)
@@ -58,7 +56,7 @@ static enum sofa_code describe_dims(struct sofa_loop *l, struct sofa_err *err)
 
         l->dim[i] = (struct sofa_opt_dim){.levels = d->levels, .coord = d->coord, .layer = d->layer, .corner = corner_level(d),
                                           .unordered = d->parameter->kind == SOFA_PARAMETER_CHOICE,
-                                          .group = (int)(d->parameter - table)};
+                                          .group = (int)(d->parameter - space->parameter)};
     }
     return SOFA_OK;
 }

@@ -22,7 +22,7 @@ struct sofa_trial {
     enum sofa_trial_status status;
     int *x;               /* [dims] */
     double *y;            /* [n_slots of the problem], minimised */
-    double *metric;       /* in the order of sofa_metrics */
+    double *metric;       /* [n_metrics of the problem] */
     char *reason;
     double seconds;
     size_t worker;

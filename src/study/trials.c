@@ -16,14 +16,14 @@ enum sofa_code sofa_trial_new(struct sofa_trial *trial, const struct sofa_proble
 
     trial->x = malloc((dims + 1) * sizeof *trial->x);
     trial->y = malloc(problem->n_slots * sizeof *trial->y);
-    trial->metric = malloc(sofa_metric_count * sizeof *trial->metric);
+    trial->metric = malloc(problem->n_metrics * sizeof *trial->metric);
     trial->reason = calloc(1, 1);
     if (!trial->x || !trial->y || !trial->metric || !trial->reason)
         return sofa_fail_nomem(err, "a trial");
     memcpy(trial->x, x, dims * sizeof *x);
     for (size_t i = 0; i < problem->n_slots; i++)
         trial->y[i] = NAN;
-    for (size_t i = 0; i < sofa_metric_count; i++)
+    for (size_t i = 0; i < problem->n_metrics; i++)
         trial->metric[i] = NAN;
     return SOFA_OK;
 }
@@ -40,7 +40,7 @@ void sofa_trial_release(struct sofa_trial *trial)
 void sofa_trial_set_objectives(struct sofa_trial *trial, const struct sofa_problem *p)
 {
     for (size_t i = 0; i < p->n_slots; i++)
-        trial->y[i] = p->objective[i].sign * trial->metric[p->objective[i].metric - sofa_metrics];
+        trial->y[i] = p->objective[i].sign * sofa_problem_value(p, p->objective[i].metric, trial->metric);
 }
 
 static enum sofa_code set_reason(struct sofa_trial *trial, const struct sofa_evaluation *e, struct sofa_err *err)
@@ -75,7 +75,7 @@ enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_probl
 
     trial->status = evaluation->feasible ? SOFA_TRIAL_FEASIBLE : SOFA_TRIAL_INFEASIBLE;
     trial->seconds = evaluation->seconds;
-    memcpy(trial->metric, evaluation->metric, sofa_metric_count * sizeof *trial->metric);
+    memcpy(trial->metric, evaluation->metric, problem->n_metrics * sizeof *trial->metric);
     sofa_trial_set_objectives(trial, problem);
     SOFA_TRY(set_reason(trial, evaluation, err));
     if (sofa_problem_runs_kernel(problem))
@@ -99,11 +99,11 @@ static size_t list_metrics(const struct sofa_problem *p, const struct sofa_trial
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < sofa_metric_count; i++) {
+    for (size_t i = 0; i < p->n_metrics; i++) {
         if (isnan(t->metric[i]))
             continue;
-        sofa_evaluate_source(p, &sofa_metrics[i], source[n], SOURCE_MAX);
-        out[n] = (struct sofa_store_metric){sofa_metrics[i].name, source[n], t->metric[i]};
+        sofa_evaluate_source(p, &p->metric[i], source[n], SOURCE_MAX);
+        out[n] = (struct sofa_store_metric){p->metric[i].name, source[n], t->metric[i]};
         n++;
     }
     return n;
@@ -148,19 +148,20 @@ static enum sofa_code read_point(const struct sofa_problem *p, const struct sofa
     return SOFA_OK;
 }
 
-static enum sofa_code read_values(const struct sofa_store_trial *row, struct sofa_stored *s, struct sofa_err *err)
+static enum sofa_code read_values(const struct sofa_problem *p, const struct sofa_store_trial *row, struct sofa_stored *s,
+                                  struct sofa_err *err)
 {
-    s->metric = malloc(sofa_metric_count * sizeof *s->metric);
+    s->metric = malloc(p->n_metrics * sizeof *s->metric);
     s->reason = sofa_format("%s", row->reason);
     if (!s->metric || !s->reason)
         return sofa_fail_nomem(err, "the study");
-    for (size_t i = 0; i < sofa_metric_count; i++)
+    for (size_t i = 0; i < p->n_metrics; i++)
         s->metric[i] = NAN;
     for (size_t i = 0; i < row->metrics; i++) {
-        const struct sofa_metric *m = sofa_metric_find(row->metric[i].name);
+        const struct sofa_metric *m = sofa_problem_metric(p, row->metric[i].name);
 
         if (m)
-            s->metric[m - sofa_metrics] = row->metric[i].value;
+            s->metric[m - p->metric] = row->metric[i].value;
     }
     return row->selection ? copy_selection(&s->selection, row->selection, err) : SOFA_OK;
 }
@@ -185,7 +186,7 @@ static enum sofa_code read_row(void *ctx, const struct sofa_store_trial *row, st
     s = &r->stored[r->n++];
     *s = (struct sofa_stored){.status = row->status, .seconds = row->seconds, .worker = row->worker};
     SOFA_TRY(read_point(r->problem, row, s, err));
-    rc = read_values(row, s, err);
+    rc = read_values(r->problem, row, s, err);
 out:
     return rc;
 }
@@ -225,7 +226,7 @@ enum sofa_code sofa_trial_take_stored(struct sofa_trial *trial, struct sofa_stat
     trial->status = stored->status;
     trial->seconds = stored->seconds;
     trial->worker = stored->worker;
-    memcpy(trial->metric, stored->metric, sofa_metric_count * sizeof *trial->metric);
+    memcpy(trial->metric, stored->metric, problem->n_metrics * sizeof *trial->metric);
     sofa_trial_set_objectives(trial, problem);
     free(trial->reason);
     trial->reason = stored->reason;

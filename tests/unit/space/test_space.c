@@ -165,14 +165,14 @@ static void a_value_set_by_hand_need_not_be_on_the_lattice(void **state)
     struct sofa_design design = space->base;
 
     (void)state;
-    assert_int_equal(sofa_space_set("topk=17 %", &design, NULL), SOFA_OK);
-    assert_int_equal(sofa_space_set("topk.1=0.3", &design, NULL), SOFA_OK);
+    assert_int_equal(sofa_space_set(space, "topk=17 %", &design, NULL), SOFA_OK);
+    assert_int_equal(sofa_space_set(space, "topk.1=0.3", &design, NULL), SOFA_OK);
     assert_int_equal(design.layer[0].topk_permille, 170);
     assert_int_equal(design.layer[1].topk_permille, 300);
-    assert_int_equal(sofa_space_set("topk.3=0.3", &design, NULL), SOFA_E_USAGE);
-    assert_int_equal(sofa_space_set("area.1=0.3", &design, NULL), SOFA_E_USAGE);
-    assert_int_equal(sofa_space_set("token_sram.1=64 KiB", &design, NULL), SOFA_E_USAGE);
-    assert_int_equal(sofa_space_set("topk", &design, NULL), SOFA_E_USAGE);
+    assert_int_equal(sofa_space_set(space, "topk.3=0.3", &design, NULL), SOFA_E_USAGE);
+    assert_int_equal(sofa_space_set(space, "area.1=0.3", &design, NULL), SOFA_E_USAGE);
+    assert_int_equal(sofa_space_set(space, "token_sram.1=64 KiB", &design, NULL), SOFA_E_USAGE);
+    assert_int_equal(sofa_space_set(space, "topk", &design, NULL), SOFA_E_USAGE);
     sofa_space_free(space);
 }
 

@@ -14,6 +14,8 @@ static void make_problem(struct sofa_problem *p, size_t objectives)
 {
     memset(p, 0, sizeof *p);
     p->space = &space;
+    p->metric = sofa_metrics;
+    p->n_metrics = sofa_metric_count;
     p->n_objectives = p->n_slots = objectives;
     for (size_t i = 0; i < objectives; i++)
         p->objective[i] = (struct sofa_problem_objective){&sofa_metrics[i], 1};
