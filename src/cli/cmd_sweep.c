@@ -151,15 +151,19 @@ static bool same_space(const struct sofa_sweep_task *a, const struct sofa_sweep_
 }
 
 /* Everything a task names is opened before anything starts.  Tasks that are done stay as they are; of
- * another space than now they must not pass for it. */
+ * another space than now they must not pass for it.  Those that another process runs come last: where
+ * the sweep was killed a moment ago they are about to end, and have to go on. */
 static enum sofa_code find_todo(const struct sofa_sweep *s, const char *folder, size_t *todo, size_t *n, struct sofa_err *err)
 {
+    size_t *running = malloc((s->n_tasks + 1) * sizeof *running), n_running = 0;
     const struct sofa_sweep_task *opened = NULL;
     char digest[SOFA_SHA256_TEXT] = "";
     struct sofa_task_status status;
     enum sofa_code rc = SOFA_OK;
 
     *n = 0;
+    if (!running)
+        return sofa_fail_nomem(err, "the tasks");
     for (size_t i = 0; i < s->n_tasks; i++) {
         const struct sofa_sweep_task *task = &s->task[i];
 
@@ -167,14 +171,28 @@ static enum sofa_code find_todo(const struct sofa_sweep *s, const char *folder, 
             SOFA_TRY(sofa_task_check(task, digest, err));
         opened = task;
         sofa_task_status_read(folder, task, &status);
-        if (status.state == SOFA_TASK_DONE && strcmp(status.space, digest) != 0)
-            return sofa_fail_at(err, SOFA_E_USAGE, task->space, 0, 0, "changed since task %s in %s was done; choose another "
-                                "folder, or remove the task's", task->name, folder);
-        if (status.state != SOFA_TASK_DONE && status.state != SOFA_TASK_RUNNING)
+        if (status.state == SOFA_TASK_DONE && strcmp(status.space, digest) != 0) {
+            rc = sofa_fail_at(err, SOFA_E_USAGE, task->space, 0, 0, "changed since task %s in %s was done; choose another "
+                              "folder, or remove the task's", task->name, folder);
+            goto out;
+        }
+        if (status.state == SOFA_TASK_RUNNING)
+            running[n_running++] = i;
+        else if (status.state != SOFA_TASK_DONE)
             todo[(*n)++] = i;
     }
+    memcpy(todo + *n, running, n_running * sizeof *running);
+    *n += n_running;
 out:
+    free(running);
     return rc;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+
+    return (i > j) - (i < j);
 }
 
 static enum sofa_code run_tasks(const struct sofa_sweep *s, const char *folder, const struct sweep_options *o, struct sofa_err *err)
@@ -187,6 +205,8 @@ static enum sofa_code run_tasks(const struct sofa_sweep *s, const char *folder, 
     if (!todo)
         return sofa_fail_nomem(err, "the tasks");
     SOFA_TRY(find_todo(s, folder, todo, &run.n_todo, err));
+    if (o->executor == EXECUTOR_SLURM) /* arrays take ranges of numbers */
+        qsort(todo, run.n_todo, sizeof *todo, compare_indices);
     rc = o->executor == EXECUTOR_SLURM ? sofa_sweep_run_slurm(&run, err)
          : o->executor == EXECUTOR_MPI ? sofa_sweep_run_mpi(&run, err)
                                        : sofa_sweep_run_local(&run, err);

@@ -12,7 +12,7 @@ struct sofa_sweep_run {
     const struct sofa_sweep *sweep;
     const char *folder;
     size_t n_todo;
-    const size_t *todo; /* [n_todo] tasks to run, ascending */
+    const size_t *todo; /* [n_todo] tasks to run */
     size_t jobs;        /* tasks at a time on this machine, 0: as many as processors */
     bool quiet;
     bool wait;          /* for Slurm's jobs to end */

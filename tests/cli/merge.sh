@@ -1,20 +1,11 @@
 #!/bin/sh
 # merge: one front of many, the same whichever way it is put together.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+. "$SOFA_SRCDIR/tests/cli/small.sh"
 cd "$tap_dir" || exit 99
 json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 
-cat >space.yaml <<END
-version: 1
-name: small
-workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
-hardware: sofa-28nm
-parameters:
-  tiles: {each: layer, range: [2, 16], step: 2}
-  topk: {values: [5 %, 10 %, 20 %, 40 %]}
-objectives: [latency, throughput, accuracy_loss]
-search: {algorithm: random, evaluations: 20, parallel: 4}
-END
+small_space | sed '/token_sram/d; s/energy/throughput/; s/evaluations: 12, seed: 3/evaluations: 20/' >space.yaml
 for seed in 1 2 3; do
 	exits 0 "a study with seed $seed" "$SOFA_DSE" explore space.yaml --seed $seed -o "s$seed" --progress none
 done

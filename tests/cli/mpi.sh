@@ -1,20 +1,10 @@
 #!/bin/sh
 # Explorations and sweeps over the ranks of a real MPI job give what threads and processes give.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+. "$SOFA_SRCDIR/tests/cli/small.sh"
 cd "$tap_dir" || exit 99
 
-cat >space.yaml <<END
-version: 1
-name: small
-workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
-hardware: sofa-28nm
-parameters:
-  tiles: {each: layer, range: [2, 16], step: 2}
-  topk: {values: [5 %, 10 %, 20 %, 40 %]}
-  token_sram: {values: [64 KiB, 192 KiB]}
-objectives: [latency, energy, accuracy_loss]
-search: {algorithm: bayesian, evaluations: 30, seed: 3, parallel: 4}
-END
+small_space | sed 's/random, evaluations: 12/bayesian, evaluations: 30/' >space.yaml
 cat >sweep.yaml <<END
 version: 1
 name: matrix

@@ -2,6 +2,7 @@
 # Sweeps on a real Slurm, which is brought up for the test: the same front as local processes, arrays cut into
 # chunks, requeued tasks that go on, and no value that a shell gets to see.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+. "$SOFA_SRCDIR/tests/cli/small.sh"
 if [ ! -x /usr/sbin/slurmctld ] || [ ! -x /usr/sbin/slurmd ] || ! command -v sbatch >/dev/null; then
 	skip "Slurm is not installed (package slurm-wlm)"
 	finish
@@ -20,18 +21,7 @@ export SLURM_CONF="$tap_dir/cluster/slurm.conf"
 
 mkdir "it's \$HOME; a name"
 cd "it's \$HOME; a name" || exit 99
-cat >space.yaml <<END
-version: 1
-name: small
-workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
-hardware: sofa-28nm
-parameters:
-  tiles: {each: layer, range: [2, 16], step: 2}
-  topk: {values: [5 %, 10 %, 20 %, 40 %]}
-  token_sram: {values: [64 KiB, 192 KiB]}
-objectives: [latency, energy, accuracy_loss]
-search: {algorithm: random, evaluations: 12, seed: 3, parallel: 4}
-END
+small_space >space.yaml
 cp space.yaml "\$(touch pwned) \`id\`.yaml"
 cat >sweep.yaml <<END
 version: 1

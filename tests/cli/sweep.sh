@@ -2,21 +2,11 @@
 # Sweeps on this machine: how a matrix expands, what is done again and what isn't, and that the result does not
 # depend on how it came about.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
+. "$SOFA_SRCDIR/tests/cli/small.sh"
 cd "$tap_dir" || exit 99
 json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 
-cat >space.yaml <<END
-version: 1
-name: small
-workload: {checkpoint: $SOFA_SRCDIR/models/bytelm, text: $SOFA_SRCDIR/models/bytelm/heldout.bin, window: 64}
-hardware: sofa-28nm
-parameters:
-  tiles: {each: layer, range: [2, 16], step: 2}
-  topk: {values: [5 %, 10 %, 20 %, 40 %]}
-  token_sram: {values: [64 KiB, 192 KiB]}
-objectives: [latency, energy, accuracy_loss]
-search: {algorithm: random, evaluations: 12, seed: 3, parallel: 4}
-END
+small_space >space.yaml
 cp space.yaml "it's; a \$(odd) name.yaml"
 cat >sweep.yaml <<END
 version: 1
@@ -108,7 +98,7 @@ exits 2 "a space that changed under a sweep is refused" "$SOFA_DSE" sweep sweep.
 says 'space.yaml: changed since task' "by name"
 cp kept.yaml space.yaml
 
-# stopped and killed
+# stopped by a signal; tests/cli/kill_sweep.sh kills
 sed 's/evaluations: 12/evaluations: 120/' kept.yaml >space.yaml
 cp space.yaml "it's; a \$(odd) name.yaml"
 exits 0 "a longer sweep" "$SOFA_DSE" sweep sweep.yaml -o whole --progress none --jobs 2
@@ -122,20 +112,6 @@ status=$?
 ok $? "stopped by a signal it exits 3 (or had just finished)"
 [ $status -eq 0 ] || grep -q 'goes on when it is run again' err
 ok $? "and says how to go on"
-for i in $(seq "${SOFA_KILLS:-4}"); do
-	"$SOFA_DSE" sweep sweep.yaml -o stopped --progress none --jobs 2 2>/dev/null &
-	pid=$!
-	sleep "0.$(($(od -An -N2 -tu2 /dev/urandom) % 8 + 1))"
-	kill -KILL $pid 2>/dev/null
-	wait $pid 2>/dev/null
-done
-i=0
-while "$SOFA_DSE" sweep sweep.yaml -o stopped --status | grep -qv ' 0 running' && [ $i -lt 50 ]; do
-	sleep 0.1
-	i=$((i + 1))
-done
-[ $i -lt 50 ]
-ok $? "the tasks of a sweep that was killed end as well"
 exits 0 "it goes on" "$SOFA_DSE" sweep sweep.yaml -o stopped --progress none --jobs 2
 cmp -s stopped/pareto.json whole/pareto.json
 ok $? "to the same bytes"
