@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/str.h"
+#include "base/json.h"
 #include "cli/cli.h"
 
 enum sofa_code sofa_output_finish(struct sofa_err *err)
@@ -14,10 +14,9 @@ enum sofa_code sofa_output_finish(struct sofa_err *err)
     return SOFA_OK;
 }
 
-/* cJSON prints 15 or 17 digits, whichever reads back, and null for what JSON has no word for. */
 enum sofa_code sofa_json_print(struct cJSON *json, struct sofa_err *err)
 {
-    char *text = json ? cJSON_Print(json) : NULL;
+    char *text = sofa_json_text(json);
 
     cJSON_Delete(json);
     if (!text)

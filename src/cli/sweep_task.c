@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "cli/signals.h"
 #include "report/report.h"
@@ -121,7 +122,7 @@ static enum sofa_code write_status(const char *folder, const struct sofa_sweep_t
     }
     if (r->error)
         cJSON_AddStringToObject(root, "error", r->error);
-    text = cJSON_Print(root);
+    text = sofa_json_text(root);
     rc = path && text ? sofa_file_write_atomic(path, text, strlen(text), err) : sofa_fail_nomem(err, "a status");
     cJSON_free(text);
     cJSON_Delete(root);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "report/html.h"
 #include "report/report.h"
 
@@ -80,6 +81,9 @@ static void add_head(cJSON *root, const struct sofa_study *s)
     cJSON_AddStringToObject(o, "name", s->problem->workload.name);
     cJSON_AddStringToObject(o, "scope", sofa_scope_names[s->problem->workload.scope]);
     cJSON_AddStringToObject(o, "statistics", sofa_problem_statistics(s->problem));
+    cJSON_AddNumberToObject(o, "batch", s->problem->workload.batch);
+    cJSON_AddNumberToObject(o, "queries", s->problem->workload.queries);
+    cJSON_AddNumberToObject(o, "keys", s->problem->workload.keys);
     cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
     cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
     o = cJSON_AddObjectToObject(root, "search");
@@ -148,7 +152,7 @@ static enum sofa_code write_file(const char *folder, const char *name, const cha
 static enum sofa_code write_json(const struct sofa_study *study, const char *folder, struct sofa_err *err)
 {
     cJSON *root = front_json(study);
-    char *text = root ? cJSON_Print(root) : NULL;
+    char *text = sofa_json_text(root);
     char *line = text ? sofa_format("%s\n", text) : NULL;
     enum sofa_code rc = line ? write_file(folder, "pareto.json", line, err) : sofa_fail_nomem(err, "the front");
 
