@@ -198,18 +198,18 @@ static void bench_merge(void)
     static struct sofa_merge_source source[FRONTS];
     struct sofa_err err = SOFA_ERR_INIT;
     char *path[FRONTS], *out = sofa_format("%s/merged.json", folder);
+    struct sofa_merge_result result;
     double start;
-    size_t points;
 
     for (size_t i = 0; i < FRONTS; i++) {
         write_front(i, &path[i]);
         source[i] = (struct sofa_merge_source){path[i], path[i]};
     }
     start = bench_now();
-    if (sofa_merge_fronts(source, FRONTS, out, &points, &err) != SOFA_OK)
+    if (sofa_merge_fronts(source, FRONTS, false, out, &result, &err) != SOFA_OK)
         die("merge", &err);
     bench_row("merge_1000_fronts_of_20_points", bench_now() - start, "s", "-");
-    bench_row("merge_1000_fronts_points_left", (double)points, "points", "-");
+    bench_row("merge_1000_fronts_points_left", (double)result.points, "points", "-");
     for (size_t i = 0; i < FRONTS; i++)
         free(path[i]);
     free(out);

@@ -77,4 +77,8 @@ extern const struct sofa_command sofa_cmd_merge;
 extern const struct sofa_command sofa_cmd_report;
 extern const struct sofa_command sofa_cmd_sweep;
 
+/* One line on what was merged from `n` "tasks" or "sources", to stderr. */
+struct sofa_merge_result;
+void sofa_tell_merged(const struct sofa_merge_result *result, size_t n, const char *of, const char *file);
+
 #endif

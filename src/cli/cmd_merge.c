@@ -9,10 +9,13 @@
 
 struct merge_options {
     const char *output;
+    bool by_workload;
 };
 static const struct sofa_option options[] = {
     {.name = "output", .letter = 'o', .kind = SOFA_OPTION_STRING, .offset = offsetof(struct merge_options, output),
      .argument = "OUT.json", .help = "where the front goes"},
+    {.name = "by-workload", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct merge_options, by_workload),
+     .help = "fronts of several workloads: keep a front of each"},
 };
 
 /* A study stands for the front it left. */
@@ -26,11 +29,20 @@ static enum sofa_code find_front(const char *name, char **path, struct sofa_err 
     return SOFA_OK;
 }
 
-static enum sofa_code merge(char **name, size_t n, const char *output, struct sofa_err *err)
+void sofa_tell_merged(const struct sofa_merge_result *result, size_t n, const char *of, const char *file)
+{
+    if (result->workloads > 1)
+        fprintf(stderr, "%zu points on the fronts of %zu workloads of %zu %s, in %s\n", result->points, result->workloads, n, of,
+                file);
+    else
+        fprintf(stderr, "%zu points on the front of %zu %s, in %s\n", result->points, n, of, file);
+}
+
+static enum sofa_code merge(char **name, size_t n, const struct merge_options *o, struct sofa_err *err)
 {
     struct sofa_merge_source *source = calloc(n, sizeof *source);
     char **path = calloc(n, sizeof *path);
-    size_t points;
+    struct sofa_merge_result result;
     enum sofa_code rc = SOFA_OK;
 
     if (!source || !path) {
@@ -41,8 +53,8 @@ static enum sofa_code merge(char **name, size_t n, const char *output, struct so
         SOFA_TRY(find_front(name[i], &path[i], err));
         source[i] = (struct sofa_merge_source){path[i], name[i]};
     }
-    SOFA_TRY(sofa_merge_fronts(source, n, output, &points, err));
-    fprintf(stderr, "%zu points on the front of %zu sources, in %s\n", points, n, output);
+    SOFA_TRY(sofa_merge_fronts(source, n, o->by_workload, o->output, &result, err));
+    sofa_tell_merged(&result, n, "sources", o->output);
 out:
     for (size_t i = 0; path && i < n; i++)
         free(path[i]);
@@ -53,7 +65,7 @@ out:
 
 static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
 {
-    struct merge_options o = {NULL};
+    struct merge_options o = {.output = NULL};
     enum sofa_code rc;
     int operands;
     bool done;
@@ -63,12 +75,12 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
         goto out;
     if (!o.output)
         return sofa_fail(err, SOFA_E_USAGE, "merge: -o OUT.json is missing");
-    rc = merge(argv + 1, (size_t)operands, o.output, err);
+    rc = merge(argv + 1, (size_t)operands, &o, err);
 out:
     return rc;
 }
 
 const struct sofa_command sofa_cmd_merge = {
-    "merge", "merge A B... -o OUT.json", "makes one front out of many studies or fronts", options,
+    "merge", "merge A B... -o OUT.json [--by-workload]", "makes one front out of many studies or fronts", options,
     sizeof options / sizeof *options, 1, -1, run,
 };

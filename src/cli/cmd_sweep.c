@@ -102,7 +102,8 @@ static enum sofa_code merge_tasks(const struct sofa_sweep *s, const char *folder
 {
     struct sofa_merge_source *source = calloc(s->n_tasks, sizeof *source);
     char **path = calloc(s->n_tasks, sizeof *path), *out = sofa_path_join(folder, "pareto.json");
-    size_t points = 0, count[SOFA_TASK_STATES];
+    struct sofa_merge_result result;
+    size_t count[SOFA_TASK_STATES];
     enum sofa_code rc;
 
     if (!source || !path || !out) {
@@ -116,8 +117,8 @@ static enum sofa_code merge_tasks(const struct sofa_sweep *s, const char *folder
         SOFA_TRY(path[i] ? SOFA_OK : sofa_fail_nomem(err, "the fronts"));
         source[i] = (struct sofa_merge_source){path[i], s->task[i].name};
     }
-    SOFA_TRY(sofa_merge_fronts(source, s->n_tasks, out, &points, err));
-    fprintf(stderr, "%zu points on the front of %zu tasks, in %s\n", points, s->n_tasks, out);
+    SOFA_TRY(sofa_merge_fronts(source, s->n_tasks, true, out, &result, err));
+    sofa_tell_merged(&result, s->n_tasks, "tasks", out);
 out:
     for (size_t i = 0; path && i < s->n_tasks; i++)
         free(path[i]);

@@ -50,11 +50,60 @@ static int compare_rows(const void *pa, const void *pb)
     return (a->index > b->index) - (a->index < b->index);
 }
 
+/*
+ * The lower left steps of points in the plane, a ascending and b descending: whether a point has one
+ * at or below it in both is found in the logarithm of their number.
+ */
+struct steps {
+    double (*at)[2];
+    size_t n;
+};
+
+/* Puts (a, b) among the steps; false where one of them is at or below it. */
+static bool steps_add(struct steps *s, double a, double b)
+{
+    size_t low = 0, high = s->n, to;
+
+    while (low < high) { /* the first with more than a */
+        size_t middle = (low + high) / 2;
+
+        if (s->at[middle][0] <= a)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low > 0 && s->at[low - 1][1] <= b)
+        return false;
+    low -= low > 0 && s->at[low - 1][0] == a;
+    for (to = low; to < s->n && s->at[to][1] >= b; to++)
+        ;
+    memmove(s->at + low + 1, s->at + to, (s->n - to) * sizeof *s->at);
+    s->at[low][0] = a;
+    s->at[low][1] = b;
+    s->n += low + 1 - to;
+    return true;
+}
+
+/* keep_front for up to three objectives, in n log n: the rows come with the first ascending, so that the
+ * other two decide.  `room` holds [n + 1][2]. */
+static size_t keep_front_3(struct row *order, size_t n, size_t m, double (*room)[2])
+{
+    struct steps steps = {room, 0};
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (steps_add(&steps, m > 1 ? order[i].y[1] : 0, m > 2 ? order[i].y[2] : 0))
+            order[kept++] = order[i];
+    return kept;
+}
+
 /* Keeps the rows of order[n] that are on the front, in order; returns how many. */
-static size_t keep_front(struct row *order, size_t n, size_t m)
+static size_t keep_front(struct row *order, size_t n, size_t m, double (*room)[2])
 {
     size_t kept = 0, k;
 
+    if (m <= 3)
+        return keep_front_3(order, n, m, room);
     for (size_t i = 0; i < n; i++) {
         for (k = 0; k < kept; k++)
             if (sofa_pareto_dominates(order[k].y, order[i].y, m) || equal(order[k].y, order[i].y, m))
@@ -67,23 +116,29 @@ static size_t keep_front(struct row *order, size_t n, size_t m)
 
 enum sofa_code sofa_pareto_front(const double *y, size_t n, size_t m, bool *front, struct sofa_err *err)
 {
+    double (*room)[2];
     struct row *order;
     size_t used = 0, kept;
 
     if (n == 0)
         return SOFA_OK;
+    room = malloc((n + 1) * sizeof *room);
     order = malloc(n * sizeof *order);
-    if (!order)
+    if (!order || !room) {
+        free(order);
+        free(room);
         return sofa_fail_nomem(err, "a Pareto front");
+    }
     memset(front, 0, n * sizeof *front);
     for (size_t i = 0; i < n; i++)
         if (!any_nan(y + i * m, m))
             order[used++] = (struct row){y + i * m, m, i};
     qsort(order, used, sizeof *order, compare_rows);
-    kept = keep_front(order, used, m);
+    kept = keep_front(order, used, m, room);
     for (size_t k = 0; k < kept; k++)
         front[order[k].index] = true;
     free(order);
+    free(room);
     return SOFA_OK;
 }
 
@@ -117,6 +172,17 @@ COMPARE_LAST(3)
 COMPARE_LAST(4)
 COMPARE_LAST(5)
 COMPARE_LAST(6)
+
+/* The first column descending, then the others. */
+static int compare_first_3(const void *pa, const void *pb)
+{
+    const double *a = pa, *b = pb;
+
+    for (size_t j = 0; j < 3; j++)
+        if (a[j] != b[j])
+            return a[j] > b[j] ? -1 : 1;
+    return 0;
+}
 
 static int (*const compare_last[DIMS_MAX + 1])(const void *, const void *) = {
     NULL, NULL, compare_last_2, compare_last_3, compare_last_4, compare_last_5, compare_last_6};
@@ -208,6 +274,19 @@ static size_t drop_dominated(double *w, size_t n, size_t m)
     return kept;
 }
 
+/* The same for m = 3 in n log n; `room` holds [n + 1][2].  The rows end up with the first descending. */
+static size_t drop_dominated_3(double *w, size_t n, double *room)
+{
+    struct steps steps = {(double (*)[2])room, 0};
+    size_t kept = 0;
+
+    qsort(w, n, 3 * sizeof *w, compare_first_3);
+    for (size_t i = 0; i < n; i++)
+        if (steps_add(&steps, -w[3 * i + 1], -w[3 * i + 2]))
+            memmove(w + 3 * kept++, w + 3 * i, 3 * sizeof *w);
+    return kept;
+}
+
 static double volume_of(double *w, size_t n, size_t m, struct scratch *scratch);
 
 /* Row i's height times what it covers beyond the rows after it, which are all at least as tall. */
@@ -276,8 +355,8 @@ enum sofa_code sofa_hypervolume(const double *y, size_t n, size_t m, const doubl
     for (size_t l = 1; l <= m; l++, p += (n + 1) * (l < 2 ? 2 : l))
         scratch.rows[l] = p;
     used = rows_below(y, n, m, reference, scratch.rows[m]);
-    used = drop_dominated(scratch.rows[m], used, m);
-    /* the staircase of the 3-d sweep lives in rows[2], which is free unless m == 2 */
+    /* steps and staircase in three dimensions live in rows[2], which is free unless m == 2 */
+    used = m == 3 ? drop_dominated_3(scratch.rows[3], used, scratch.rows[2]) : drop_dominated(scratch.rows[m], used, m);
     *volume = volume_of(scratch.rows[m], used, m, &scratch);
     free(room);
     return SOFA_OK;

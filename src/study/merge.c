@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "opt/pareto.h"
 #include "space/space.h"
@@ -17,7 +18,15 @@
 struct point {
     double y[SOFA_OBJECTIVES_MAX]; /* minimised sense */
     cJSON *json;                   /* of its source's document */
-    size_t source, order;
+    size_t source, order, group;
+};
+
+/* Points of one workload; those of others don't compare. */
+struct group {
+    const cJSON *workload; /* NULL where the fronts name none */
+    size_t source;         /* the first that has it */
+    double reference[SOFA_OBJECTIVES_MAX], volume; /* minimised sense: the worst of the sources' */
+    size_t points;
 };
 
 struct merging {
@@ -25,6 +34,9 @@ struct merging {
     cJSON **document; /* [n] */
     size_t n, m;      /* sources, objectives */
     double sign[SOFA_OBJECTIVES_MAX];
+    bool by_workload;
+    struct group *group;
+    size_t groups;
     struct point *point;
     size_t count, room;
 };
@@ -99,10 +111,89 @@ static enum sofa_code make_room(struct merging *g, struct sofa_err *err)
     return SOFA_OK;
 }
 
+/* "bert-base-squad (attention, statistics synthetic: 250 of 1000)": what tells workloads apart. */
+static void describe_workload(const cJSON *workload, struct sofa_str *out)
+{
+    const cJSON *member;
+    size_t n = 0;
+
+    if (!workload)
+        sofa_str_add(out, "not named");
+    cJSON_ArrayForEach(member, workload) {
+        sofa_str_add(out, n == 0 ? "" : n == 1 ? " (" : ", ");
+        if (cJSON_IsString(member))
+            sofa_str_addf(out, "%.60s", member->valuestring);
+        else
+            sofa_str_addf(out, "%g %s", member->valuedouble, member->string);
+        n++;
+    }
+    sofa_str_add(out, n > 1 ? ")" : "");
+}
+
+static enum sofa_code fail_unlike(const struct merging *g, const cJSON *workload, size_t i, struct sofa_err *err)
+{
+    struct sofa_str mine = SOFA_STR_INIT, first = SOFA_STR_INIT;
+    enum sofa_code rc;
+
+    describe_workload(workload, &mine);
+    describe_workload(g->group[0].workload, &first);
+    rc = sofa_fail_at(err, SOFA_E_INPUT, g->source[i].path, 0, 0, "its workload is %s, that of %s is %s; such points don't "
+                      "compare, --by-workload keeps a front of each", mine.text, g->source[g->group[0].source].path, first.text);
+    sofa_str_release(&mine);
+    sofa_str_release(&first);
+    return rc;
+}
+
+static bool same_workload(const cJSON *a, const cJSON *b)
+{
+    return a && b ? cJSON_Compare(a, b, 1) : a == b;
+}
+
+/* The group of a workload, a new one where there is none. */
+static enum sofa_code find_group(struct merging *g, const cJSON *workload, size_t i, size_t *index, struct sofa_err *err)
+{
+    struct group *more;
+
+    for (*index = 0; *index < g->groups; ++*index)
+        if (same_workload(g->group[*index].workload, workload))
+            return SOFA_OK;
+    if (g->groups && !g->by_workload)
+        return fail_unlike(g, workload, i, err);
+    more = realloc(g->group, (g->groups + 1) * sizeof *more);
+    if (!more)
+        return sofa_fail_nomem(err, "the workloads");
+    g->group = more;
+    more[g->groups] = (struct group){.workload = workload, .source = i};
+    for (size_t k = 0; k < g->m; k++)
+        more[g->groups].reference[k] = -INFINITY;
+    g->groups++;
+    return SOFA_OK;
+}
+
+/* One front of a source: all of it, or its part of one workload. */
+static enum sofa_code take_reference(struct merging *g, size_t i, const cJSON *front, struct sofa_err *err)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(front, "reference_point");
+    enum sofa_code rc;
+    size_t index;
+
+    SOFA_TRY(find_group(g, cJSON_GetObjectItemCaseSensitive(front, "workload"), i, &index, err));
+    for (size_t k = 0; k < g->m; k++) {
+        const cJSON *v = cJSON_GetArrayItem(list, (int)k);
+
+        if (!cJSON_IsNumber(v))
+            return fail_input(g, i, "no 'reference_point'", err);
+        g->group[index].reference[k] = fmax(g->group[index].reference[k], g->sign[k] * v->valuedouble);
+    }
+out:
+    return rc;
+}
+
 static enum sofa_code take_point(struct merging *g, size_t i, cJSON *json, struct sofa_err *err)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(g->document[0], "objectives"), *o;
     const cJSON *values = cJSON_GetObjectItemCaseSensitive(json, "objectives");
+    const cJSON *workload = cJSON_GetObjectItemCaseSensitive(json, "workload");
     struct point *p;
     enum sofa_code rc;
     size_t k = 0;
@@ -110,6 +201,9 @@ static enum sofa_code take_point(struct merging *g, size_t i, cJSON *json, struc
     SOFA_TRY(make_room(g, err));
     p = &g->point[g->count];
     *p = (struct point){.json = json, .source = i, .order = g->count};
+    if (!workload)
+        workload = cJSON_GetObjectItemCaseSensitive(g->document[i], "workload");
+    SOFA_TRY(find_group(g, workload, i, &p->group, err));
     cJSON_ArrayForEach(o, list) {
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(values, cJSON_GetObjectItemCaseSensitive(o, "name")->valuestring);
 
@@ -123,19 +217,32 @@ out:
     return rc;
 }
 
+/* A front of several workloads has a reference point for each. */
+static enum sofa_code take_document(struct merging *g, size_t i, struct sofa_err *err)
+{
+    cJSON *fronts = cJSON_GetObjectItemCaseSensitive(g->document[i], "fronts"), *json;
+    enum sofa_code rc = SOFA_OK;
+
+    if (!fronts)
+        SOFA_TRY(take_reference(g, i, g->document[i], err));
+    cJSON_ArrayForEach(json, fronts)
+        SOFA_TRY(take_reference(g, i, json, err));
+    cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(g->document[i], "points"))
+        SOFA_TRY(take_point(g, i, json, err));
+out:
+    return rc;
+}
+
 static enum sofa_code read_all(struct merging *g, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
 
     for (size_t i = 0; i < g->n; i++) {
-        cJSON *json;
-
         SOFA_TRY(read_document(g, i, err));
         if (i == 0)
             SOFA_TRY(read_objectives(g, err));
         SOFA_TRY(check_objectives(g, i, err));
-        cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(g->document[i], "points"))
-            SOFA_TRY(take_point(g, i, json, err));
+        SOFA_TRY(take_document(g, i, err));
     }
 out:
     return rc;
@@ -152,55 +259,31 @@ static int compare_points(const void *a, const void *b)
     return p->order < q->order ? -1 : 1;
 }
 
-/* Keeps what nothing dominates.  Sorted, a point can only be dominated by one before it, and of equal
- * points the first stands first. */
-static void keep_front(struct merging *g)
-{
-    size_t kept = 0;
-
-    qsort(g->point, g->count, sizeof *g->point, compare_points);
-    for (size_t i = 0; i < g->count; i++) {
-        const struct point *p = &g->point[i];
-        bool out = false;
-
-        for (size_t j = kept; !out && j-- > 0;)
-            out = sofa_pareto_dominates(g->point[j].y, p->y, g->m) || memcmp(g->point[j].y, p->y, g->m * sizeof *p->y) == 0;
-        if (!out)
-            g->point[kept++] = *p;
-    }
-    g->count = kept;
-}
-
-/* The worst of the sources' reference points: below it lie all of them. */
-static enum sofa_code find_reference(const struct merging *g, double *reference, struct sofa_err *err)
-{
-    for (size_t k = 0; k < g->m; k++)
-        reference[k] = -INFINITY;
-    for (size_t i = 0; i < g->n; i++) {
-        const cJSON *list = cJSON_GetObjectItemCaseSensitive(g->document[i], "reference_point");
-
-        for (size_t k = 0; k < g->m; k++) {
-            const cJSON *v = cJSON_GetArrayItem(list, (int)k);
-
-            if (!cJSON_IsNumber(v))
-                return fail_input(g, i, "no 'reference_point'", err);
-            reference[k] = fmax(reference[k], g->sign[k] * v->valuedouble);
-        }
-    }
-    return SOFA_OK;
-}
-
-static enum sofa_code measure(const struct merging *g, const double *reference, double *volume, struct sofa_err *err)
+/* Keeps what no point of its workload dominates; of equal points the first. */
+static enum sofa_code keep_front(struct merging *g, size_t group, struct sofa_err *err)
 {
     double *y = malloc((g->count + 1) * g->m * sizeof *y);
+    bool *on = malloc(g->count + 1);
+    size_t n = 0, kept = 0, at = 0;
     enum sofa_code rc;
 
-    if (!y)
-        return sofa_fail_nomem(err, "the front");
+    if (!y || !on) {
+        rc = sofa_fail_nomem(err, "the front");
+        goto out;
+    }
     for (size_t i = 0; i < g->count; i++)
-        memcpy(y + i * g->m, g->point[i].y, g->m * sizeof *y);
-    rc = sofa_hypervolume(y, g->count, g->m, reference, volume, err);
+        if (g->point[i].group == group)
+            memcpy(y + n++ * g->m, g->point[i].y, g->m * sizeof *y);
+    SOFA_TRY(sofa_pareto_front(y, n, g->m, on, err));
+    SOFA_TRY(sofa_hypervolume(y, n, g->m, g->group[group].reference, &g->group[group].volume, err));
+    for (size_t i = 0; i < g->count; i++)
+        if (g->point[i].group != group || on[at++])
+            g->point[kept++] = g->point[i];
+    g->group[group].points = n - (g->count - kept);
+    g->count = kept;
+out:
     free(y);
+    free(on);
     return rc;
 }
 
@@ -214,7 +297,8 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 
 static cJSON *sources_json(const struct merging *g)
 {
-    static const char *const keys[] = {"program", "space", "workload", "constraints", "search", "reference_point", "hypervolume", "sources"};
+    static const char *const keys[] = {"program", "space", "workload", "constraints", "search", "reference_point", "hypervolume",
+                                       "fronts", "sources"};
     cJSON *list = cJSON_CreateArray();
 
     for (size_t i = 0; i < g->n; i++) {
@@ -239,13 +323,45 @@ static cJSON *point_json(const struct merging *g, const struct point *p, size_t 
     copy_member(from, p->json, "id");
     copy_member(from, p->json, "from");
     cJSON_AddItemToObject(o, "from", from);
+    if (g->groups > 1 && g->group[p->group].workload)
+        cJSON_AddItemToObject(o, "workload", cJSON_Duplicate(g->group[p->group].workload, 1));
     cJSON_ArrayForEach(member, p->json)
-        if (strcmp(member->string, "id") != 0 && strcmp(member->string, "from") != 0)
+        if (strcmp(member->string, "id") != 0 && strcmp(member->string, "from") != 0 && strcmp(member->string, "workload") != 0)
             cJSON_AddItemToObject(o, member->string, cJSON_Duplicate(member, 1));
     return o;
 }
 
-static cJSON *front_json(const struct merging *g, const double *reference, double volume)
+static void add_measures(cJSON *to, const struct merging *g, const struct group *group)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "reference_point");
+
+    for (size_t k = 0; k < g->m; k++)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(g->sign[k] * group->reference[k]));
+    cJSON_AddNumberToObject(to, "hypervolume", group->volume);
+}
+
+/* Of one workload as a study's; of several, what each has by itself. */
+static void add_groups(cJSON *root, const struct merging *g)
+{
+    cJSON *list;
+
+    if (g->groups == 1) {
+        add_measures(root, g, &g->group[0]);
+        return;
+    }
+    list = cJSON_AddArrayToObject(root, "fronts");
+    for (size_t i = 0; i < g->groups; i++) {
+        cJSON *o = cJSON_CreateObject();
+
+        if (g->group[i].workload)
+            cJSON_AddItemToObject(o, "workload", cJSON_Duplicate(g->group[i].workload, 1));
+        cJSON_AddNumberToObject(o, "points", (double)g->group[i].points);
+        add_measures(o, g, &g->group[i]);
+        cJSON_AddItemToArray(list, o);
+    }
+}
+
+static cJSON *front_json(const struct merging *g)
 {
     cJSON *root = cJSON_CreateObject(), *o, *list;
 
@@ -253,12 +369,11 @@ static cJSON *front_json(const struct merging *g, const double *reference, doubl
     o = cJSON_AddObjectToObject(root, "program");
     cJSON_AddStringToObject(o, "name", PACKAGE_NAME);
     cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
+    if (g->groups == 1 && g->group[0].workload)
+        cJSON_AddItemToObject(root, "workload", cJSON_Duplicate(g->group[0].workload, 1));
     copy_member(root, g->document[0], "objectives");
     cJSON_AddItemToObject(root, "sources", sources_json(g));
-    list = cJSON_AddArrayToObject(root, "reference_point");
-    for (size_t k = 0; k < g->m; k++)
-        cJSON_AddItemToArray(list, cJSON_CreateNumber(g->sign[k] * reference[k]));
-    cJSON_AddNumberToObject(root, "hypervolume", volume);
+    add_groups(root, g);
     list = cJSON_AddArrayToObject(root, "points");
     for (size_t i = 0; i < g->count; i++)
         cJSON_AddItemToArray(list, point_json(g, &g->point[i], i));
@@ -267,42 +382,39 @@ static cJSON *front_json(const struct merging *g, const double *reference, doubl
 
 static enum sofa_code write_front(const struct merging *g, const char *out, struct sofa_err *err)
 {
-    double reference[SOFA_OBJECTIVES_MAX], volume = 0;
     struct sofa_str line = SOFA_STR_INIT;
-    cJSON *root = NULL;
-    char *text = NULL;
+    cJSON *root = front_json(g);
+    char *text = sofa_json_text(root);
     enum sofa_code rc;
 
-    SOFA_TRY(find_reference(g, reference, err));
-    SOFA_TRY(measure(g, reference, &volume, err));
-    root = front_json(g, reference, volume);
-    text = cJSON_Print(root);
     if (text)
         sofa_str_addf(&line, "%s\n", text);
     rc = text && !line.failed ? sofa_file_write_atomic(out, line.text, line.length, err) : sofa_fail_nomem(err, "the front");
-out:
     cJSON_free(text);
     cJSON_Delete(root);
     sofa_str_release(&line);
     return rc;
 }
 
-enum sofa_code sofa_merge_fronts(const struct sofa_merge_source *source, size_t n, const char *out, size_t *points,
-                                 struct sofa_err *err)
+enum sofa_code sofa_merge_fronts(const struct sofa_merge_source *source, size_t n, bool by_workload, const char *out,
+                                 struct sofa_merge_result *result, struct sofa_err *err)
 {
-    struct merging g = {.source = source, .n = n, .document = calloc(n + 1, sizeof *g.document)};
+    struct merging g = {.source = source, .n = n, .by_workload = by_workload, .document = calloc(n + 1, sizeof *g.document)};
     enum sofa_code rc;
 
     if (!g.document)
         return sofa_fail_nomem(err, "the fronts");
     SOFA_TRY(read_all(&g, err));
-    keep_front(&g);
+    for (size_t i = 0; i < g.groups; i++)
+        SOFA_TRY(keep_front(&g, i, err));
+    qsort(g.point, g.count, sizeof *g.point, compare_points);
     SOFA_TRY(write_front(&g, out, err));
-    *points = g.count;
+    *result = (struct sofa_merge_result){.points = g.count, .workloads = g.groups};
 out:
     for (size_t i = 0; i < n; i++)
         cJSON_Delete(g.document[i]);
     free(g.document);
+    free(g.group);
     free(g.point);
     return rc;
 }

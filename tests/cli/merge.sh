@@ -40,6 +40,25 @@ sed 's/throughput/energy/' space.yaml >other.yaml
 exits 0 "a study of other objectives" "$SOFA_DSE" explore other.yaml -o other --progress none
 exits 2 "is not merged with them" "$SOFA_DSE" merge s1 other -o bad.json
 says 'other/pareto.json: its objectives are not those of s1/pareto.json' "and named"
+# unlike workloads: refused, or a front of each
+sed 's/window: 64/window: 96/' space.yaml >longer.yaml
+exits 0 "a study of a longer text" "$SOFA_DSE" explore longer.yaml -o longer --progress none
+exits 2 "is not merged with them" "$SOFA_DSE" merge s1 longer s2 -o bad.json
+says "longer/pareto.json: its workload is bytelm .*96 queries.*, that of s1/pareto.json is bytelm .*64 queries.*--by-workload" \
+	"and the message names both"
+exits 0 "but by workload" "$SOFA_DSE" merge s1 longer s2 s3 -o mixed.json --by-workload
+says 'points on the fronts of 2 workloads of 4 sources' "which is told"
+part() { json mixed.json "sorted([sorted(p['objectives'].items()) for p in d['points'] if p['workload']['queries'] == $1])"; }
+whole() { json "$1" "sorted([sorted(p['objectives'].items()) for p in d['points']])"; }
+is "$(part 64)" "$(whole all.json)" "each front is what it is by itself"
+is "$(part 96)" "$(whole longer/pareto.json)" "and so is the other"
+is "$(json mixed.json "[(f['workload']['queries'], f['hypervolume'], f['points']) for f in d['fronts']]")" \
+	"[(64, $(json all.json "d['hypervolume']"), $(json all.json "len(d['points'])")), (96, $(json longer/pareto.json \
+		"d['hypervolume']"), $(json longer/pareto.json "len(d['points'])"))]" "each with its hypervolume"
+exits 2 "a front of several workloads is not taken for one" "$SOFA_DSE" merge mixed.json s1 -o bad.json
+exits 0 "merged again by workload" "$SOFA_DSE" merge mixed.json s1 -o again.json --by-workload
+is "$(json again.json "d['fronts']")" "$(json mixed.json "d['fronts']")" "it stays what it was"
+
 exits 2 "a file that is no front" "$SOFA_DSE" merge s1 space.yaml -o bad.json
 says 'space.yaml: not a JSON document' "is named"
 exits 2 "a folder without a study" "$SOFA_DSE" merge s1 . -o bad.json

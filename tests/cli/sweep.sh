@@ -98,6 +98,15 @@ exits 2 "a space that changed under a sweep is refused" "$SOFA_DSE" sweep sweep.
 says 'space.yaml: changed since task' "by name"
 cp kept.yaml space.yaml
 
+# workloads that don't compare: a front of each, in one file
+sed '/tiles/d; /topk/d; s/accuracy_loss/area/; s/evaluations: 12/evaluations: 2/' kept.yaml >shape.yaml
+printf 'version: 1\nname: shapes\nmatrix: {space: shape.yaml, seed: [1, 2], workload: [%s, %s]}\n' \
+	'{name: bert-base-sst2, statistics: synthetic-k250}' '{name: bert-base-squad, statistics: synthetic-k250}' >shapes.yaml
+exits 0 "a sweep over two workloads" "$SOFA_DSE" sweep shapes.yaml -o shapes --progress none
+says 'points on the fronts of 2 workloads of 4 tasks' "has two fronts"
+is "$(json shapes/pareto.json "sorted({p['workload']['name'] for p in d['points']})")" "['bert-base-squad', 'bert-base-sst2']" \
+	"and the worse of the workloads is not crowded out"
+
 # stopped by a signal; tests/cli/kill_sweep.sh kills
 sed 's/evaluations: 12/evaluations: 120/' kept.yaml >space.yaml
 cp space.yaml "it's; a \$(odd) name.yaml"
