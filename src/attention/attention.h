@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acsr/acsr.h"
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -31,6 +32,8 @@ struct sofa_attention_params {
     bool causal;
     size_t block_rows;             /* P: queries worked on together, for union and loads; default 128 */
     size_t keys_per_phase;         /* g: keys a query takes in one RASS phase; default 2 */
+    const struct sofa_pattern *pattern; /* [S][S]: the keys a query sees beside causality; NULL: all */
+    bool fixed;                    /* with a pattern: all it sees is selected; nothing is predicted or sorted */
 };
 #define SOFA_ATTENTION_DEFAULTS                                                                     \
     {.tiles = 1, .topk_permille = 1000, .radius = INFINITY, .khat_bits = 16, .q_bits = 16,          \
@@ -45,12 +48,13 @@ enum sofa_stats_level {
 
 /* Statistics of one head (sums over heads or windows are the caller's business). */
 struct sofa_attention_stats {
-    double selected, visible, clipped; /* counts of (query, key) pairs */
+    double selected, visible, clipped; /* counts of (query, key) pairs; visible: in the pattern, where there is one */
     double density;                    /* selected / visible */
-    double mass;           /* mean true-softmax mass on the selected keys */
-    double overlap;        /* with the exact top-n of each row, n = the row's selected count */
-    double overlap_sort;   /* with the top-n of the predicted scores: what the segmented sort alone loses */
-    double union_block;    /* mean over blocks: keys selected by any query of the block / keys visible to it */
+    double mass;           /* mean true-softmax mass on the selected keys, a pattern or not */
+    double overlap;        /* with the exact top-n of each row, n = the row's selected count, a pattern or not */
+    double overlap_sort;   /* with the top-n of the predicted scores of visible keys: what the segmented sort alone
+                              loses; 1 where nothing is predicted */
+    double union_block;    /* mean over blocks: keys selected by any query of the block / keys any of them sees */
     double union_all;      /* the same over the whole head */
     double max_mispredict; /* share of (row, tile) whose predicted maximum isn't the formal one */
     double rel_error;      /* |O - dense|_F / |dense|_F */
@@ -114,7 +118,9 @@ struct sofa_attention_trace {
 };
 
 /* Steps 4-9 for one query head: q, k, v [S][d] (rotary applied to q and k), out [S][d].
- * `stats` and `trace` may be NULL.  Scratch comes from `arena`, no other allocation. */
+ * `stats` and `trace` may be NULL.  Scratch comes from `arena`, no other allocation.
+ * With a fixed pattern khat->q isn't looked at and trace->scores stays as it is: steps 7 and 9 alone, on the
+ * pattern's members.  SOFA_E_INPUT where a pattern isn't [S][S] or leaves a query without a key. */
 enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
                                   const struct sofa_attention_params *params, const struct sofa_khat *khat,
                                   const float *q, const float *k, const float *v, float *out,

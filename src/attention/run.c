@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attention/kernel.h"
+#include "attention/members.h"
 #include "attention/quantise.h"
 #include "attention/stats.h"
 
@@ -16,11 +17,15 @@ struct head {
     struct sofa_formal formal;
     struct sofa_packed packed;
     struct sofa_marks marks;
+    struct sofa_members members; /* with a pattern */
     size_t s, d, stride, rows; /* rows: of a block */
     double logit_scale;
+    bool fixed;                /* the members are selected; no prediction */
     const double *pq, *kt;     /* p(Q) [s][d]; K^ transposed, [d][stride] */
     double *scores;            /* [GROUP][stride] */
     uint32_t *keys, *list;     /* selected keys of a block, of a row */
+    double *compact;           /* [tiling.keys]: scores of members */
+    uint32_t *index;           /* [tiling.keys]: which they are */
     uint32_t *first;           /* [tiles], where none are kept */
     size_t *start;             /* [rows + 1] */
     float *score, *weight, *sums;
@@ -148,7 +153,7 @@ out:
 static enum sofa_code init_block(struct head *h, const struct sofa_attention_params *params, bool measured,
                                  struct sofa_arena *arena, struct sofa_err *err)
 {
-    size_t most = h->tiling.tiles * sofa_quota(h->tiling.keys, params->topk_permille), floats;
+    size_t most = h->tiling.tiles * sofa_quota(h->tiling.keys, h->fixed ? 1000 : params->topk_permille), floats;
 
     h->rows = params->block_rows < h->s ? params->block_rows : h->s;
     most = most < h->s ? most : h->s;
@@ -172,16 +177,36 @@ static enum sofa_code init_block(struct head *h, const struct sofa_attention_par
     return SOFA_OK;
 }
 
+static enum sofa_code init_members(struct head *h, const struct sofa_attention_params *params, struct sofa_arena *arena,
+                                   struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    if (!params->pattern)
+        return SOFA_OK;
+    SOFA_TRY(sofa_members_init(&h->members, params->pattern, h->s, params->causal, h->rows, h->marks.words, arena, err));
+    h->tiling.members = &h->members;
+    h->compact = sofa_arena_alloc(arena, h->tiling.keys, sizeof *h->compact);
+    h->index = sofa_arena_alloc(arena, h->tiling.keys, sizeof *h->index);
+    if (!h->compact || !h->index)
+        return sofa_fail_nomem(err, "a pattern");
+out:
+    return rc;
+}
+
 static enum sofa_code init_head(struct head *h, const struct sofa_attention_params *p, const struct sofa_khat *khat,
                                 const float *q, const float *k, const float *v, bool measured, bool diagnosed,
                                 struct sofa_arena *arena, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
 
-    SOFA_TRY(init_scores(h, p, q, khat, diagnosed, arena, err));
+    h->fixed = p->pattern && p->fixed;
+    if (!h->fixed)
+        SOFA_TRY(init_scores(h, p, q, khat, diagnosed, arena, err));
     SOFA_TRY(init_formal(h, q, k, v, p->formal_bits, arena, err));
     h->tiling = sofa_tiling(p, h->s, h->logit_scale);
     SOFA_TRY(init_block(h, p, measured, arena, err));
+    SOFA_TRY(init_members(h, p, arena, err));
 out:
     return rc;
 }
@@ -191,8 +216,13 @@ static void select_double(struct head *h, size_t row, size_t r, const double *sc
 {
     uint32_t *first = h->marks.first ? h->marks.first + r * h->tiling.tiles : h->first;
     uint64_t *bits = h->marks.bits + r * h->marks.words;
-    size_t n = sofa_select_row(h->kernel, &h->tiling, row, scores, h->list, first, &h->marks.clipped);
+    size_t n;
 
+    if (h->tiling.members)
+        n = sofa_select_members(h->kernel, &h->tiling, row, scores, h->compact, h->index, h->list, first,
+                                &h->marks.clipped);
+    else
+        n = sofa_select_row(h->kernel, &h->tiling, row, scores, h->list, first, &h->marks.clipped);
     for (size_t t = 0; t < n; t++)
         bits[h->list[t] / 64] |= (uint64_t)1 << h->list[t] % 64;
 }
@@ -241,7 +271,7 @@ static void select_block_packed(struct head *h, size_t from, size_t to)
 static void leave_trace(const struct head *h, const struct sofa_attention_trace *trace, size_t row,
                         const double *scores, const uint32_t *keys, size_t n)
 {
-    if (trace->scores)
+    if (trace->scores && scores)
         for (size_t j = 0; j < h->s; j++)
             trace->scores[row * h->s + j] = (int64_t)scores[j];
     if (trace->selection) {
@@ -255,7 +285,7 @@ static void leave_trace(const struct head *h, const struct sofa_attention_trace 
 static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *rows, const float *out,
                            struct sofa_tally *tally, const struct sofa_attention_trace *trace)
 {
-    bool scored = trace || (tally && tally->q);
+    bool scored = (trace || (tally && tally->q)) && !h->fixed;
 
     for (size_t r = 0; r < rows->n; r++) {
         const double *scores = h->scores ? h->scores + r % GROUP * h->stride : NULL;
@@ -265,22 +295,33 @@ static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *
         if (scored && r % GROUP == 0)
             score_double(h, row, rows->n - r < GROUP ? rows->n - r : GROUP, trace);
         if (tally)
-            sofa_tally_row(tally, row, keys, n, h->marks.first + r * h->tiling.tiles,
+            sofa_tally_row(tally, row, keys, n, h->fixed ? NULL : h->marks.first + r * h->tiling.tiles,
                            rows->score + sofa_lane_start(rows, r), scores, out + row * h->d);
         if (trace)
             leave_trace(h, trace, row, scores, keys, n);
     }
 }
 
-static struct sofa_rows run_block(struct head *h, size_t from, size_t to, float *out)
+static void select_block(struct head *h, size_t from, size_t to)
 {
-    struct sofa_rows rows = {from, to - from, h->start, h->keys, h->score, h->weight};
+    size_t words = (to - from) * h->marks.words;
 
-    memset(h->marks.bits, 0, rows.n * h->marks.words * sizeof *h->marks.bits);
+    if (h->fixed) {
+        memcpy(h->marks.bits, h->members.bits, words * sizeof *h->marks.bits);
+        return;
+    }
+    memset(h->marks.bits, 0, words * sizeof *h->marks.bits);
     if (h->packed.bits)
         select_block_packed(h, from, to);
     else
         select_block_double(h, from, to);
+}
+
+static struct sofa_rows run_block(struct head *h, size_t from, size_t to, float *out)
+{
+    struct sofa_rows rows = {from, to - from, h->start, h->keys, h->score, h->weight};
+
+    select_block(h, from, to);
     h->start[0] = 0;
     for (size_t r = 0; r < rows.n; r++)
         h->start[r + 1] = h->start[r] + h->kernel->expand(h->marks.bits + r * h->marks.words, h->marks.words,
@@ -319,14 +360,18 @@ enum sofa_code sofa_attention_run(const struct sofa_attention_kernel *kernel,
     SOFA_TRY(check_inputs(params, khat, err));
     SOFA_TRY(init_head(&h, params, khat, q, k, v, measured, diagnosed, arena, err));
     if (stats)
-        *stats = (struct sofa_attention_stats){.khat_scale = khat->scale, .logit_scale = h.logit_scale};
+        *stats = (struct sofa_attention_stats){.khat_scale = h.fixed ? 0 : khat->scale, .logit_scale = h.logit_scale};
     if (measured)
         SOFA_TRY(sofa_tally_init(&tally, level, q, k, v, arena, err));
     for (size_t i = 0; i < h.s; i += h.rows) {
         size_t to = h.s - i < h.rows ? h.s : i + h.rows;
-        struct sofa_rows rows = run_block(&h, i, to, out);
-        struct sofa_block block = {rows.n, rows.start, rows.keys, h.marks.bits, h.marks.words};
+        struct sofa_rows rows;
+        struct sofa_block block;
 
+        if (h.tiling.members)
+            SOFA_TRY(sofa_members_fill(&h.members, i, to - i, err));
+        rows = run_block(&h, i, to, out);
+        block = (struct sofa_block){rows.n, rows.start, rows.keys, h.marks.bits, h.marks.words};
         if (measured || trace)
             diagnose_block(&h, i, &rows, out, measured ? &tally : NULL, trace);
         if (measured)

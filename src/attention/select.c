@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "attention/kernel.h"
+#include "attention/members.h"
 
 /* The largest threshold t with count(x >= t) >= quota lies in [low, high); halves until the count is
  * met or nothing lies between: then x == low are ties. */
@@ -99,6 +100,49 @@ size_t sofa_select_row(const struct sofa_attention_kernel *kernel, const struct 
         benchmark = tiling->reference == SOFA_REFERENCE_SEGMENT || most > benchmark ? most : benchmark;
         got = sofa_select(kernel, scores + start, n, sofa_quota(n, tiling->permille), benchmark - tiling->reach,
                           true, (uint32_t)start, keys + selected, &feasible);
+        *clipped += n - feasible;
+        if (got)
+            first[t] = best(scores, keys + selected, got);
+        selected += got;
+    }
+    return selected;
+}
+
+/* Members of keys [start, end): their indices, and their scores side by side. */
+static size_t gather(const uint64_t *bits, size_t start, size_t end, const double *scores, double *compact, uint32_t *index)
+{
+    size_t n = 0;
+
+    for (size_t key = start; key < end; key++) {
+        compact[n] = scores[key];
+        index[n] = (uint32_t)key;
+        n += bits[key / 64] >> key % 64 & 1;
+    }
+    return n;
+}
+
+size_t sofa_select_members(const struct sofa_attention_kernel *kernel, const struct sofa_tiling *tiling, size_t row,
+                           const double *scores, double *compact, uint32_t *index, uint32_t *keys, uint32_t *first,
+                           size_t *clipped)
+{
+    const uint64_t *bits = sofa_members_row(tiling->members, row);
+    size_t visible = sofa_visible(tiling, row), selected = 0;
+    double benchmark = -INFINITY;
+
+    for (size_t t = 0; t < tiling->tiles; t++) {
+        size_t start = t * tiling->keys, end = start + tiling->keys < visible ? start + tiling->keys : visible;
+        size_t n = start < end ? gather(bits, start, end, scores, compact, index) : 0, feasible, got;
+        double most;
+
+        first[t] = UINT32_MAX;
+        if (!n)
+            continue;
+        most = kernel->max(compact, n);
+        benchmark = tiling->reference == SOFA_REFERENCE_SEGMENT || most > benchmark ? most : benchmark;
+        got = sofa_select(kernel, compact, n, sofa_quota(n, tiling->permille), benchmark - tiling->reach, true, 0,
+                          keys + selected, &feasible);
+        for (size_t i = selected; i < selected + got; i++)
+            keys[i] = index[keys[i]];
         *clipped += n - feasible;
         if (got)
             first[t] = best(scores, keys + selected, got);

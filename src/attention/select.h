@@ -12,6 +12,8 @@
 size_t sofa_select(const struct sofa_attention_kernel *kernel, const double *x, size_t n, size_t quota, double least,
                    bool integral, uint32_t base, uint32_t *keys, size_t *feasible);
 
+struct sofa_members;
+
 /* The tiling of a row and what one head asks of it. */
 struct sofa_tiling {
     size_t s, keys, tiles; /* keys per tile; tiles that hold keys */
@@ -19,9 +21,11 @@ struct sofa_tiling {
     int permille;
     double reach; /* radius / c: how far below the benchmark a score may lie */
     enum sofa_reference reference;
+    const struct sofa_members *members; /* of the block at hand; NULL: all that causality leaves */
 };
 struct sofa_tiling sofa_tiling(const struct sofa_attention_params *params, size_t s, double logit_scale);
 
+/* Keys [0, n) that causality leaves a row. */
 static inline size_t sofa_visible(const struct sofa_tiling *tiling, size_t row)
 {
     return tiling->causal ? row + 1 : tiling->s;
@@ -36,5 +40,10 @@ static inline size_t sofa_quota(size_t visible, int permille)
  * largest score of each tile, UINT32_MAX where none was selected.  `clipped` is added to. */
 size_t sofa_select_row(const struct sofa_attention_kernel *kernel, const struct sofa_tiling *tiling, size_t row,
                        const double *scores, uint32_t *keys, uint32_t *first, size_t *clipped);
+
+/* The same among the members of the pattern; compact and index have room for the keys of a tile. */
+size_t sofa_select_members(const struct sofa_attention_kernel *kernel, const struct sofa_tiling *tiling, size_t row,
+                           const double *scores, double *compact, uint32_t *index, uint32_t *keys, uint32_t *first,
+                           size_t *clipped);
 
 #endif

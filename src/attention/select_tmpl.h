@@ -6,6 +6,7 @@
 
 #include "attention/group.h"
 #include "attention/lanes.h"
+#include "attention/members.h"
 
 static lanes count_from(const int32_t *x, size_t n, lanes least)
 {
@@ -124,6 +125,42 @@ static void hide(struct group *g, int32_t *x, size_t start, size_t n)
     }
 }
 
+/* Whether a query of the group sees one of the keys [start, end). */
+static bool sees(const struct group *g, size_t start, size_t end)
+{
+    for (size_t l = 0; l < g->n; l++) {
+        const uint64_t *bits = sofa_members_row(g->tiling->members, g->rows[l]);
+
+        for (size_t key = start; key < end; key += 32)
+            if (sofa_members_some(bits, key) << (end - key < 32 ? 32 - (end - key) : 0))
+                return true;
+    }
+    return false;
+}
+
+/* The same in a pattern; key by key from the last of 32, whose bit is the sign. */
+static void hide_others(struct group *g, int32_t *x, size_t start, size_t n)
+{
+    for (size_t j0 = 0; j0 < n; j0 += 32) {
+        int32_t some[SOFA_GROUP];
+        lanes bits;
+
+        for (size_t l = 0; l < SOFA_GROUP; l++)
+            some[l] = (int32_t)sofa_members_some(sofa_members_row(g->tiling->members, g->rows[l < g->n ? l : g->n - 1]),
+                                                 start + j0);
+        bits = lanes_load(some);
+        for (size_t j = 32; j-- > 0; bits = lanes_add(bits, bits)) {
+            int32_t *at = x + (j0 + j) * SOFA_GROUP;
+
+            if (j0 + j < n)
+                lanes_store(at, lanes_pick(lanes_all(INT32_MIN), lanes_greater(lanes_all(0), bits), lanes_load(at)));
+        }
+    }
+    lanes_store(g->visible, count_from(x, n, lanes_all(-SOFA_SCORE_MAX)));
+    for (size_t l = 0; l < SOFA_GROUP; l++)
+        g->quota[l] = (int32_t)sofa_quota((size_t)g->visible[l], l < g->n ? g->tiling->permille : 1000);
+}
+
 /* The least packed score that clipping lets through, in every lane. */
 static lanes clip_floor(const struct group *g)
 {
@@ -194,7 +231,10 @@ static void select_tile(struct group *g, int32_t *x, size_t tile, const uint32_t
     int32_t threshold[SOFA_GROUP], count[SOFA_GROUP];
     struct bracket b;
 
-    hide(g, x, start, n);
+    if (g->tiling->members)
+        hide_others(g, x, start, n);
+    else
+        hide(g, x, start, n);
     want = lanes_load(g->quota);
     visible = lanes_load(g->visible);
     range(x, n, &least, &most);
@@ -244,6 +284,8 @@ static void select_rows(const struct sofa_packed *packed, const struct sofa_tili
     for (size_t start = 0; start < visible; start += chunk) {
         size_t end = start + chunk < packed->s ? start + chunk : packed->s, base = start / SOFA_GROUP * SOFA_GROUP;
 
+        if (tiling->members && !sees(&g, start, end))
+            continue;
         for (size_t j = base; j < end && j < visible; j += SOFA_GROUP) {
             const int32_t *k = packed->k + j * packed->words;
             int32_t *out = x + (j - base) * SOFA_GROUP;

@@ -1,5 +1,7 @@
 #include "attention/stats.h"
 
+#include "attention/members.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -11,6 +13,12 @@ static double norm(const float *x, size_t n)
     for (size_t c = 0; c < n; c++)
         sum += (double)x[c] * x[c];
     return sqrt(sum);
+}
+
+/* Keys a row sees. */
+static size_t seen(const struct sofa_tally *t, size_t row)
+{
+    return t->tiling->members ? sofa_members_count(t->tiling->members, row) : sofa_visible(t->tiling, row);
 }
 
 static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const float *k, const float *v,
@@ -25,7 +33,10 @@ static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const flo
     t->dense = sofa_arena_alloc(arena, SOFA_TALLY_GROUP * d, sizeof *t->dense);
     t->top = sofa_arena_alloc(arena, s + 1, sizeof *t->top);
     t->chosen = sofa_arena_zalloc(arena, s, 1);
-    if (!qd || !vd || !kt || !t->exact || !t->weight || !t->dense || !t->top || !t->chosen)
+    t->compact = t->tiling->members ? sofa_arena_alloc(arena, s, sizeof *t->compact) : NULL;
+    t->index = t->tiling->members ? sofa_arena_alloc(arena, s, sizeof *t->index) : NULL;
+    if (!qd || !vd || !kt || !t->exact || !t->weight || !t->dense || !t->top || !t->chosen ||
+        (t->tiling->members && (!t->compact || !t->index)))
         return sofa_fail_nomem(err, "statistics");
     for (size_t i = 0; i < s; i++)
         for (size_t c = 0; c < d; c++) {
@@ -139,6 +150,28 @@ static size_t common_with_top(struct sofa_tally *t, const double *x, size_t visi
     return common;
 }
 
+/* The same of the predicted scores of what the row sees. */
+static size_t common_with_predicted(struct sofa_tally *t, size_t row, const double *predicted, size_t n)
+{
+    size_t visible = sofa_visible(t->tiling, row), feasible, common = 0, seen_keys = 0, got;
+    const uint64_t *bits;
+
+    if (!predicted)
+        return n;
+    if (!t->tiling->members)
+        return common_with_top(t, predicted, visible, true, n);
+    bits = sofa_members_row(t->tiling->members, row);
+    for (size_t j = 0; j < visible; j++) {
+        t->compact[seen_keys] = predicted[j];
+        t->index[seen_keys] = (uint32_t)j;
+        seen_keys += bits[j / 64] >> j % 64 & 1;
+    }
+    got = sofa_select(t->kernel, t->compact, seen_keys, n, -INFINITY, true, 0, t->top, &feasible);
+    for (size_t i = 0; i < got; i++)
+        common += t->chosen[t->index[t->top[i]]];
+    return common;
+}
+
 /* Dense attention in double of the rows from `row` on. */
 static void dense_group(struct sofa_tally *t, size_t row)
 {
@@ -170,7 +203,7 @@ static void tally_exact(struct sofa_tally *t, size_t row, const uint32_t *keys, 
     r = row - t->group;
     for (size_t i = 0; i < n; i++)
         t->chosen[keys[i]] = 1;
-    t->overlap_sort += (double)common_with_top(t, predicted, visible, true, n);
+    t->overlap_sort += (double)common_with_predicted(t, row, predicted, n);
     t->overlap += (double)common_with_top(t, t->exact + r * t->stride, visible, false, n);
     for (size_t i = 0; i < n; i++) {
         on_selected += t->weight[r * t->stride + keys[i]];
@@ -189,8 +222,9 @@ void sofa_tally_row(struct sofa_tally *t, size_t row, const uint32_t *keys, size
                     const float *formal_scores, const double *predicted, const float *out)
 {
     t->selected += n;
-    t->visible += sofa_visible(t->tiling, row);
-    tally_firsts(t, row, keys, n, first, formal_scores);
+    t->visible += seen(t, row);
+    if (first)
+        tally_firsts(t, row, keys, n, first, formal_scores);
     if (row + t->last_rows >= t->s) {
         size_t i = row + t->last_rows - t->s;
 
@@ -206,6 +240,7 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
 {
     enum sofa_code rc = SOFA_OK;
     size_t in_union = 0, visible = sofa_visible(t->tiling, row + block->rows - 1), loads;
+    size_t in_sight = t->tiling->members ? sofa_members_union(t->tiling->members) : visible;
 
     t->blocks++;
     t->naive += sofa_naive_loads(block, visible, t->params->keys_per_phase, t->stamp);
@@ -214,7 +249,7 @@ enum sofa_code sofa_tally_block(struct sofa_tally *t, size_t row, const struct s
         t->in_head[j] |= t->stamp[j] != 0;
     }
     t->union_keys += in_union;
-    t->union_share += (double)in_union / (double)visible;
+    t->union_share += (double)in_union / (double)in_sight;
     SOFA_TRY(sofa_rass_loads(t->kernel, block, visible, t->params->keys_per_phase, NULL, &loads, arena, err));
     t->rass += loads;
 out:

@@ -32,6 +32,8 @@ struct sofa_tally {
     size_t group, grouped;          /* the rows these are of: first, number */
     uint32_t *top;            /* [s + 1] */
     uint8_t *chosen;          /* [s] */
+    double *compact;          /* [s]: scores of what a row sees in a pattern, and which keys they are */
+    uint32_t *index;          /* [s] */
     double mass, overlap, overlap_sort, difference, norm;
 };
 
@@ -39,7 +41,7 @@ struct sofa_tally {
 enum sofa_code sofa_tally_init(struct sofa_tally *tally, enum sofa_stats_level level, const float *q, const float *k,
                                const float *v, struct sofa_arena *arena, struct sofa_err *err);
 
-/* A row's selection (keys [n], first [tiles]) and the formal scores of its keys, [n] in `formal_scores`;
+/* A row's selection (keys [n]; first [tiles], NULL where nothing is predicted, `predicted` then too) and the formal scores of its keys, [n] in `formal_scores`;
  * `predicted` its A^, `out` its output [d]. */
 void sofa_tally_row(struct sofa_tally *tally, size_t row, const uint32_t *keys, size_t n, const uint32_t *first,
                     const float *formal_scores, const double *predicted, const float *out);

@@ -74,24 +74,31 @@ static size_t mark_best(const double *x, const uint8_t *ok, size_t from, size_t 
     return got;
 }
 
-static void select_row(const struct sofa_attention_params *p, size_t s, size_t row, const double *a, double c,
-                       const double *formal, uint8_t *mark, struct sofa_attention_stats *stats, double *firsts)
+static bool seen(const uint8_t *mask, size_t s, size_t row, size_t j)
+{
+    return !mask || mask[row * s + j];
+}
+
+static void select_row(const struct sofa_attention_params *p, const uint8_t *mask, size_t s, size_t row, const double *a,
+                       double c, const double *formal, uint8_t *mark, struct sofa_attention_stats *stats, double *firsts)
 {
     size_t bc = (s + (size_t)p->tiles - 1) / (size_t)p->tiles, visible = p->causal ? row + 1 : s;
     uint8_t *ok = calloc(s, 1);
     double benchmark = -INFINITY;
 
     for (size_t start = 0; start < visible; start += bc) {
-        size_t end = start + bc < visible ? start + bc : visible, v = end - start, first = end, got;
+        size_t end = start + bc < visible ? start + bc : visible, v = 0, first = end, got;
         double largest = -INFINITY;
 
+        for (size_t j = start; j < end; j++)
+            v += seen(mask, s, row, j);
         if (p->reference == SOFA_REFERENCE_SEGMENT)
             benchmark = -INFINITY;
         for (size_t j = start; j < end; j++)
-            benchmark = fmax(benchmark, a[j]);
+            benchmark = seen(mask, s, row, j) ? fmax(benchmark, a[j]) : benchmark;
         for (size_t j = start; j < end; j++) {
-            ok[j] = a[j] >= benchmark - p->radius / c;
-            stats->clipped += !ok[j];
+            ok[j] = seen(mask, s, row, j) && a[j] >= benchmark - p->radius / c;
+            stats->clipped += !ok[j] && seen(mask, s, row, j);
         }
         got = mark_best(a, ok, start, end, (size_t)ceil((double)(v * (size_t)p->topk_permille) / 1000), mark);
         stats->selected += (double)got;
@@ -104,9 +111,21 @@ static void select_row(const struct sofa_attention_params *p, size_t s, size_t r
             *firsts += 1;
             stats->max_mispredict += largest > formal[first];
         }
+        stats->visible += (double)v;
     }
-    stats->visible += (double)visible;
     free(ok);
+}
+
+/* A fixed pattern: what is seen is selected. */
+static void take_row(const struct sofa_attention_params *p, const uint8_t *mask, size_t s, size_t row, uint8_t *mark,
+                     struct sofa_attention_stats *stats)
+{
+    size_t n = 0;
+
+    for (size_t j = 0; j < (p->causal ? row + 1 : s); j++)
+        n += mark[j] = seen(mask, s, row, j);
+    stats->selected += (double)n;
+    stats->visible += (double)n;
 }
 
 static void softmax_over(const double *logit, const uint8_t *mask, size_t n, double *w)
@@ -135,20 +154,36 @@ struct row {
     uint8_t *all, *top;
 };
 
-static double overlap(const double *x, const struct row *r, size_t visible, const uint8_t *mark, size_t s)
+/* How many of the marked are among as many best of x [visible], those with ok[j]. */
+static double overlap(const double *x, const struct row *r, const uint8_t *ok, size_t visible, const uint8_t *mark, size_t s)
 {
     size_t n = 0, common = 0;
 
     memset(r->top, 0, s);
     for (size_t j = 0; j < s; j++)
         n += mark[j];
-    mark_best(x, r->all, 0, visible, n, r->top);
+    mark_best(x, ok, 0, visible, n, r->top);
     for (size_t j = 0; j < s; j++)
         common += r->top[j] && mark[j];
     return (double)common;
 }
 
-static void unions(const struct sofa_attention_params *p, const uint8_t *selection, size_t s,
+/* Keys that a query of rows [from, to) has in a mask, or sees if there is none. */
+static double in_sight(const struct sofa_attention_params *p, const uint8_t *mask, size_t s, size_t from, size_t to)
+{
+    size_t keys = 0;
+
+    for (size_t j = 0; j < s; j++) {
+        bool any = false;
+
+        for (size_t i = from; i < to; i++)
+            any |= seen(mask, s, i, j) && (!p->causal || j <= i);
+        keys += any;
+    }
+    return (double)keys;
+}
+
+static void unions(const struct sofa_attention_params *p, const uint8_t *mask, const uint8_t *selection, size_t s,
                    struct sofa_attention_stats *st)
 {
     for (size_t from = 0; from < s; from += p->block_rows) {
@@ -163,7 +198,7 @@ static void unions(const struct sofa_attention_params *p, const uint8_t *selecti
         }
         st->blocks++;
         st->block_union += (double)keys;
-        st->union_block += (double)keys / (double)(p->causal ? to : s);
+        st->union_block += (double)keys / in_sight(p, mask, s, from, to);
         st->block_naive += (double)literal_naive(selection, s, from, to, p->keys_per_phase);
         st->block_rass += (double)literal_rass(selection, s, from, to, p->keys_per_phase);
     }
@@ -176,12 +211,13 @@ static void unions(const struct sofa_attention_params *p, const uint8_t *selecti
     }
 }
 
-static void finish(const struct sofa_attention_params *p, struct literal *out, double firsts, double e, double norm)
+static void finish(const struct sofa_attention_params *p, const uint8_t *mask, struct literal *out, double firsts,
+                   double e, double norm)
 {
     struct sofa_attention_stats *st = &out->stats;
     size_t s = out->s, last = s < 16 ? s : 16;
 
-    unions(p, out->selection, s, st);
+    unions(p, mask, out->selection, s, st);
     st->density = st->selected / st->visible;
     st->mass /= (double)s;
     st->overlap /= st->selected;
@@ -191,7 +227,7 @@ static void finish(const struct sofa_attention_params *p, struct literal *out, d
     st->block_naive /= st->blocks;
     st->block_rass /= st->blocks;
     st->union_all /= (double)s;
-    st->max_mispredict /= firsts;
+    st->max_mispredict = firsts > 0 ? st->max_mispredict / firsts : 0;
     st->rel_error = norm > 0 ? sqrt(e / norm) : 0;
     st->rass_last_rows = (double)last;
     st->rass_per_phase = (double)p->keys_per_phase;
@@ -199,8 +235,8 @@ static void finish(const struct sofa_attention_params *p, struct literal *out, d
     st->rass_loads = (double)literal_rass(out->selection, s, s - last, s, p->keys_per_phase);
 }
 
-void literal_run(const struct sofa_attention_params *p, size_t s, size_t h, size_t d, const float *x, const float *wk,
-                 const float *q, const float *k, const float *v, struct sofa_rope rope, struct literal *out)
+void literal_run(const struct sofa_attention_params *p, const uint8_t *mask, size_t s, size_t h, size_t d,
+                 const float *x, const float *wk, const float *q, const float *k, const float *v, struct sofa_rope rope, struct literal *out)
 {
     int64_t *qq = malloc(s * d * sizeof *qq), *fq = malloc(s * d * sizeof *fq), *fk = malloc(s * d * sizeof *fk);
     int64_t *fv = malloc(s * d * sizeof *fv);
@@ -232,9 +268,12 @@ void literal_run(const struct sofa_attention_params *p, size_t s, size_t h, size
             r.exact[j] = dot(q + i * d, k + j * d, d);
             r.logit[j] = (double)product * sq * sk / root;
         }
-        select_row(p, s, i, r.a, c, r.formal, mark, &out->stats, &firsts);
-        out->stats.overlap_sort += overlap(r.a, &r, visible, mark, s);
-        out->stats.overlap += overlap(r.exact, &r, visible, mark, s);
+        if (mask && p->fixed)
+            take_row(p, mask, s, i, mark, &out->stats);
+        else
+            select_row(p, mask, s, i, r.a, c, r.formal, mark, &out->stats, &firsts);
+        out->stats.overlap_sort += overlap(r.a, &r, mask ? mask + i * s : r.all, visible, mark, s);
+        out->stats.overlap += overlap(r.exact, &r, r.all, visible, mark, s);
         softmax_over(r.logit, mark, s, r.w);
         for (size_t j = 0; j < s; j++)
             for (size_t u = 0; u < d; u++)
@@ -253,7 +292,7 @@ void literal_run(const struct sofa_attention_params *p, size_t s, size_t h, size
             norm += dense * dense;
         }
     }
-    finish(p, out, firsts, error, norm);
+    finish(p, mask, out, firsts, error, norm);
     free(qq), free(fq), free(fk), free(fv);
     free(r.a), free(r.formal), free(r.exact), free(r.logit), free(r.w), free(r.all), free(r.top);
 }

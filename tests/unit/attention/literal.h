@@ -16,8 +16,9 @@ struct literal {
     struct sofa_attention_stats stats;
 };
 
-/* All arrays of `out` are malloc'd; literal_free. */
-void literal_run(const struct sofa_attention_params *params, size_t s, size_t h, size_t d, const float *x,
+/* All arrays of `out` are malloc'd; literal_free.  `mask` [s][s], NULL for none: the members of a pattern
+ * (params->pattern isn't looked at, params->fixed is). */
+void literal_run(const struct sofa_attention_params *params, const uint8_t *mask, size_t s, size_t h, size_t d, const float *x,
                  const float *wk, const float *q, const float *k, const float *v, struct sofa_rope rope,
                  struct literal *out);
 void literal_free(struct literal *out);

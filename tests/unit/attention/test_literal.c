@@ -41,7 +41,7 @@ static void check_literal(const struct random_case *c, const struct random_resul
     struct literal l;
     double difference = 0, norm = 0;
 
-    literal_run(&c->params, c->s, c->h, c->d, c->x, c->wk, c->q, c->k, c->v, c->rope, &l);
+    literal_run(&c->params, NULL, c->s, c->h, c->d, c->x, c->wk, c->q, c->k, c->v, c->rope, &l);
     for (size_t i = 0; i < c->s * c->d; i++) {
         assert_int_equal(r->khat[i], l.khat[i]);
         difference += (r->out[i] - l.o[i]) * (r->out[i] - l.o[i]);
