@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "acsr/members.h"
 #include "attention/kernel.h"
-#include "attention/members.h"
 #include "attention/quantise.h"
 #include "attention/stats.h"
 
@@ -184,7 +184,7 @@ static enum sofa_code init_members(struct head *h, const struct sofa_attention_p
 
     if (!params->pattern)
         return SOFA_OK;
-    SOFA_TRY(sofa_members_init(&h->members, params->pattern, h->s, params->causal, h->rows, h->marks.words, arena, err));
+    SOFA_TRY(sofa_members_init(&h->members, params->pattern, params->causal, h->rows, h->marks.words, arena, err));
     h->tiling.members = &h->members;
     h->compact = sofa_arena_alloc(arena, h->tiling.keys, sizeof *h->compact);
     h->index = sofa_arena_alloc(arena, h->tiling.keys, sizeof *h->index);
@@ -338,6 +338,9 @@ static enum sofa_code check_inputs(const struct sofa_attention_params *params, c
     SOFA_TRY(sofa_attention_check(params, err));
     if (!khat->s || !khat->d || khat->s > UINT32_MAX / 2)
         return sofa_fail(err, SOFA_E_INPUT, "attention over %zu tokens of head width %zu", khat->s, khat->d);
+    if (params->pattern && (params->pattern->rows != khat->s || params->pattern->columns != khat->s))
+        return sofa_fail(err, SOFA_E_INPUT, "a pattern of %zu queries and %zu keys for %zu tokens", params->pattern->rows,
+                         params->pattern->columns, khat->s);
 out:
     return rc;
 }

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
+#include "acsr/members.h"
 #include "attention/kernel.h"
-#include "attention/members.h"
 
 /* The largest threshold t with count(x >= t) >= quota lies in [low, high); halves until the count is
  * met or nothing lies between: then x == low are ties. */

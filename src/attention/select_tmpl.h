@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "acsr/members.h"
 #include "attention/group.h"
 #include "attention/lanes.h"
-#include "attention/members.h"
 
 static lanes count_from(const int32_t *x, size_t n, lanes least)
 {

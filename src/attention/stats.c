@@ -1,10 +1,10 @@
 #include "attention/stats.h"
 
-#include "attention/members.h"
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
+
+#include "acsr/members.h"
 
 static double norm(const float *x, size_t n)
 {

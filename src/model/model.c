@@ -56,12 +56,12 @@ static void add_sram(struct sofa_operations *o, const struct sofa_plan_layer *l,
 {
     double adds = b->khat_keys * l->hidden * l->d, macs = 2 * b->gen_keys * l->hidden * l->d;
     double x = l->x_bytes / l->hidden, w = l->weight_bytes / (l->hidden * l->d), g = l->gx_bytes / l->hidden;
-    double scores = b->pairs * l->score_bytes;
+    double predicts = !l->fixed, scores = predicts * b->pairs * l->score_bytes, khat = predicts * b->keys * l->khat_bytes;
 
-    o->token_read += n * (adds / l->columns_s * x + b->keys * l->khat_bytes + macs / l->columns_g * g +
+    o->token_read += n * (adds / l->columns_s * x + khat + macs / l->columns_g * g +
                           t->issues * l->pair_bytes);
     o->token_write += n * (bytes[SOFA_TRAFFIC_X] + bytes[SOFA_TRAFFIC_GENERATION_X] + bytes[SOFA_TRAFFIC_KV] +
-                           b->gen_keys * l->pair_bytes + b->keys * l->khat_bytes + bytes[SOFA_TRAFFIC_QUERIES]);
+                           b->gen_keys * l->pair_bytes + khat + bytes[SOFA_TRAFFIC_QUERIES]);
     o->weight_read += n * (adds + macs * g / w) / l->lanes * w;
     o->weight_write += n * (bytes[SOFA_TRAFFIC_WEIGHTS] + bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS]);
     o->temp_write += n * scores;
@@ -71,18 +71,19 @@ static void add_sram(struct sofa_operations *o, const struct sofa_plan_layer *l,
 static void add_operations(struct sofa_operations *o, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
                            const struct sofa_plan_block *b, const struct tile_sum *t, double sort, double n)
 {
-    double selected = h->density * b->pairs;
+    double selected = h->density * b->pairs, predicts = !l->fixed;
+    bool unordered = l->softmax == SOFA_SOFTMAX_FA2 || l->fixed;
 
     o->khat_adds += n * b->khat_keys * l->hidden * l->d;
-    o->score_adds += n * b->pairs * l->d;
-    o->encodings += n * b->rows * l->d;
+    o->score_adds += n * predicts * b->pairs * l->d;
+    o->encodings += n * predicts * b->rows * l->d;
     o->sort_cycles += n * b->rows * sort;
     o->generation_macs += n * 2 * b->gen_keys * l->hidden * l->d;
     o->sufa_macs += n * (2 * selected * l->d + b->rows * t->syncs * l->d +
-                         (l->softmax == SOFA_SOFTMAX_ASCENDING ? selected : 0));
+                         (l->softmax == SOFA_SOFTMAX_ASCENDING && !l->fixed ? selected : 0));
     o->sufa_lane_cycles += n * b->rows * t->sufa;
     o->exponentials += n * (selected + b->rows * t->syncs);
-    o->comparisons += n * (l->softmax == SOFA_SOFTMAX_FA2 ? selected : b->rows * t->syncs);
+    o->comparisons += n * (unordered ? selected : b->rows * t->syncs);
     o->divisions += n * b->rows * l->d;
 }
 
@@ -152,22 +153,23 @@ static void add_blocks(struct tally *tally, const struct sofa_plan_layer *l, con
 }
 
 /* All blocks of a head, `n` such heads; *window as above, of heads, and NULL where all heads are alike.
- * Without causality all blocks but the first and the last are the same.  Nothing hides the operands of
+ * Without causality and pattern all blocks but the first and the last are the same.  Nothing hides the operands of
  * the run's `first` block. */
 static void add_head(struct tally *tally, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double n,
                      double *window, bool first)
 {
     double last = l->blocks - 1, queries = l->keys - l->offset, cycles, at;
-    bool even = !l->causal && queries >= l->blocks * l->rows; /* the last block is full too */
+    bool each = l->causal || l->spans; /* block by block */
+    bool even = !each && queries >= l->blocks * l->rows; /* the last block is full too */
     struct block_sums b;
 
     sum_block(&b, l, h, 0);
     at = b.time.window;
-    for (double j = 1; l->causal && j <= last; j++)
+    for (double j = 1; each && j <= last; j++)
         add_block(tally, l, h, j, n, &at);
-    if (!l->causal && last > !even)
+    if (!each && last > !even)
         add_blocks(tally, l, h, n, even ? last : last - 1, &at);
-    if (!l->causal && !even && last > 0)
+    if (!each && !even && last > 0)
         add_block(tally, l, h, last, n, &at);
     cycles = sofa_pipeline_cycles(&b.time, window ? *window : at);
     count_block(tally, l, h, &b, cycles, n);
@@ -199,7 +201,7 @@ static void add_groups(struct tally *tally, const struct sofa_plan_layer *l, con
     if (window)
         *window = last_window(l, selection, group, all);
     for (int i = 0; i < group; i++) {
-        bool rest = i == 1 && all; /* generating nothing, they are alike */
+        bool rest = i == 1 && (all || l->fixed); /* generating nothing, they are alike */
 
         sofa_plan_head_init(&head, l, selection, i, all);
         add_head(tally, l, &head, w->batch * w->kv_heads * (rest ? group - 1 : 1), window, first && i == 0);
@@ -322,7 +324,7 @@ void sofa_model_evaluate(const struct sofa_hardware *hw, const struct sofa_desig
         return;
     sofa_costs_init(&costs, hw, design);
     for (int i = 0; i < workload->layers; i++) {
-        sofa_plan_layer_init(&layer, hw, design, workload, i);
+        sofa_plan_layer_init(&layer, hw, design, workload, statistics, i);
         add_layer(&tally, &layer, workload, statistics->head + (size_t)i * (size_t)statistics->heads,
                   statistics->heads, i == 0);
         if (i + 1 == workload->layers)

@@ -17,10 +17,11 @@ static inline double larger(double a, double b)
 void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *t, const struct sofa_plan_layer *layer,
                               const struct sofa_plan_head *head, const struct sofa_plan_block *block)
 {
-    t->full = sofa_plan_down(block->keys / layer->tile);
-    t->rest = block->keys - t->full * layer->tile;
+    t->width = block->tiles > 0 ? block->keys / block->tiles : layer->tile;
+    t->full = block->tiles > 0 ? block->tiles : sofa_plan_down(block->keys / layer->tile);
+    t->rest = block->tiles > 0 ? 0 : block->keys - t->full * layer->tile;
     if (t->full > 0)
-        sofa_plan_tile_init(&t->whole, layer, head, block, layer->tile);
+        sofa_plan_tile_init(&t->whole, layer, head, block, t->width);
     if (t->rest > 0)
         sofa_plan_tile_init(&t->part, layer, head, block, t->rest);
 }
@@ -34,9 +35,9 @@ static double total(const struct sofa_pipeline_tiles *t, int stage)
 double sofa_pipeline_sort(const struct sofa_plan_layer *layer, const struct sofa_plan_head *head,
                           const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *t)
 {
-    double feasible = sofa_plan_up(block->keys * (1 - head->clipped));
+    double feasible = sofa_plan_up(block->fullest * (1 - head->clipped));
 
-    return layer->full_sort ? sofa_plan_sort_cycles(feasible, feasible) : total(t, STAGE_SORT);
+    return layer->fixed ? 0 : layer->full_sort ? sofa_plan_sort_cycles(feasible, feasible) : total(t, STAGE_SORT);
 }
 
 /* The steps of the whole tiles and of the last one. */
@@ -58,7 +59,7 @@ static void init_steps(struct steps *s, const struct sofa_plan_layer *l, const s
     s->rest = t->rest > 0;
     for (int last = 0; last < 2; last++) {
         const struct sofa_plan_tile *tile = last ? &t->part : &t->whole;
-        double share = (last ? t->rest : l->tile) / (b->keys * l->bytes_per_cycle);
+        double share = (last ? t->rest : t->width) / (b->keys * l->bytes_per_cycle);
         double *step = last ? s->part : s->whole;
 
         if (!(last ? t->rest > 0 : t->full > 0))

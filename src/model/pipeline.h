@@ -15,7 +15,7 @@ enum sofa_step { STEP_OPERANDS, STEP_DLZS, STEP_SCORES, STEP_SORT, STEP_SELECTIO
 
 /* A block's tiles: `full` of Bc keys and one of `rest` keys (0: none). */
 struct sofa_pipeline_tiles {
-    double full, rest;
+    double full, rest, width; /* width: Bc, or with a pattern an equal part of the block's keys */
     struct sofa_plan_tile whole, part; /* `whole` unset where full is 0, `part` where rest is 0 */
 };
 void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *tiles, const struct sofa_plan_layer *layer,

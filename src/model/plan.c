@@ -103,13 +103,28 @@ static bool statistics_possible(const struct sofa_workload *w, const struct sofa
     return true;
 }
 
+/* Spans are counted for a workload and a number of lanes. */
+static bool spans_match(const struct sofa_design *d, const struct sofa_workload *w, const struct sofa_statistics *s,
+                        char *reason, size_t size)
+{
+    for (int i = 0; s->spans && i < s->layers; i++) {
+        if (!s->spans[i] || (s->spans[i]->rows == d->query_lanes && s->spans[i]->queries == w->queries))
+            continue;
+        snprintf(reason, size, "layer %d: a pattern of %.0f queries in blocks of %.0f for %.0f in blocks of %d", i,
+                 s->spans[i]->queries, s->spans[i]->rows, w->queries, d->query_lanes);
+        return false;
+    }
+    return true;
+}
+
 bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design *design,
                         const struct sofa_workload *workload, const struct sofa_statistics *statistics, char *reason,
                         size_t size)
 {
     return shapes_match(design, workload, statistics, reason, size) && units_work(design, reason, size) &&
            settings_work(design, reason, size) && memories_hold(hw, design, workload, reason, size) &&
-           statistics_possible(workload, statistics, reason, size);
+           statistics_possible(workload, statistics, reason, size) &&
+           spans_match(design, workload, statistics, reason, size);
 }
 
 /* Sizes in bytes, from operand widths. */
@@ -136,10 +151,12 @@ static void init_sizes(struct sofa_plan_layer *l, const struct sofa_hardware *hw
 }
 
 void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
-                          const struct sofa_workload *w, int index)
+                          const struct sofa_workload *w, const struct sofa_statistics *statistics, int index)
 {
     const struct sofa_layer_settings *s = &design->layer[index];
 
+    l->spans = statistics->spans ? statistics->spans[index] : NULL;
+    l->fixed = l->spans && l->spans->fixed;
     l->d = w->head_dim;
     l->hidden = w->hidden;
     l->lanes = l->rows = design->query_lanes;
@@ -173,7 +190,7 @@ static double fresh_share(const struct sofa_selection *s, int position)
     return s->union_all * (position ? pow(1 - s->union_all, position) : 1);
 }
 
-/* Keys that the last query of block j sees; 0 before the first block. */
+/* Keys that causality leaves the last query of block j; 0 before the first block. */
 static double keys_seen(const struct sofa_plan_layer *l, double j)
 {
     if (j < 0)
@@ -181,17 +198,30 @@ static double keys_seen(const struct sofa_plan_layer *l, double j)
     return l->causal ? smaller(l->keys, l->offset + (j + 1) * l->rows) : l->keys;
 }
 
+/* Keys that the first block sees. */
+static double first_seen(const struct sofa_plan_layer *l)
+{
+    return l->spans ? l->spans->block[0].keys : keys_seen(l, 0);
+}
+
+static const struct sofa_span *span(const struct sofa_plan_layer *l, double j)
+{
+    return &l->spans->block[(size_t)j];
+}
+
 /* K and V made in block j, on demand: the first block what it selects, the others an equal share of
- * what is left of the head's union. */
-static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j, double seen)
+ * what is left of the head's union; with a fixed pattern what no block before had. */
+static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double j)
 {
     double total = h->fresh * l->keys, first;
 
     if (!(h->fresh > 0))
         return 0;
     if (h->all)
-        return seen - keys_seen(l, j - 1);
-    first = l->blocks > 1 ? smaller(total, h->union_share * keys_seen(l, 0)) : total;
+        return keys_seen(l, j) - keys_seen(l, j - 1);
+    if (l->fixed)
+        return span(l, j)->fresh;
+    first = l->blocks > 1 ? smaller(total, h->union_share * first_seen(l)) : total;
     return j < 0.5 ? first : (total - first) / (l->blocks - 1);
 }
 
@@ -199,10 +229,24 @@ static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_
 static double on_demand_bytes(const struct sofa_plan_layer *l, const struct sofa_selection *s, int position)
 {
     struct sofa_plan_head h = {.fresh = fresh_share(s, position), .union_share = s->union_share};
-    double first = generated_keys(l, &h, 0, keys_seen(l, 0)), rest = l->blocks > 1 ? generated_keys(l, &h, 1, 0) : 0;
+    double first = generated_keys(l, &h, 0), rest = l->blocks > 1 ? generated_keys(l, &h, 1) : 0;
     double passes = sofa_plan_up(first / l->lanes) + (l->blocks - 1) * sofa_plan_up(rest / l->lanes);
 
     return passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + h.fresh * l->keys * l->gx_bytes;
+}
+
+/* The same of a fixed pattern, whose first head generates for its group, and the pairs that generating all as they
+ * come into sight would spare at most. */
+static double fixed_bytes(const struct sofa_plan_layer *l, double *spared)
+{
+    double passes = 0, held = l->gweight_held;
+
+    *spared = 0;
+    for (double j = 0; j < l->blocks; j++) {
+        passes += sofa_plan_up(span(l, j)->fresh / l->lanes);
+        *spared += smaller(keys_seen(l, j) - keys_seen(l, j - 1), span(l, j)->keys);
+    }
+    return passes * (l->gweight_bytes - held) + held + l->spans->keys * l->gx_bytes;
 }
 
 bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_selection *s, int stride, int group)
@@ -213,11 +257,34 @@ bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_
 
     if (!l->generate || l->generate_all)
         return true;
-    for (int i = 0; i < group; i++)
+    if (l->fixed)
+        some = fixed_bytes(l, &spared);
+    for (int i = 0; !l->fixed && i < group; i++)
         some += on_demand_bytes(l, &s[(ptrdiff_t)i * stride], i);
     all = passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + l->keys * (l->gx_bytes + l->pair_bytes) -
           spared * l->pair_bytes;
     return some > all;
+}
+
+/* A block's keys, pairs and tiles from the pattern; a fixed one is gone through P keys at a time. */
+static void lay_out(struct sofa_plan_block *b, const struct sofa_plan_layer *l, double j)
+{
+    const struct sofa_span *s = span(l, j);
+
+    b->keys = s->keys;
+    b->pairs = s->members;
+    b->fullest = s->fullest;
+    b->tiles = l->fixed ? sofa_plan_up(s->keys / l->lanes) : s->tiles;
+}
+
+/* Keys predicted in block j: those that come into sight with the next, in the first also its own. */
+static double predicted_ahead(const struct sofa_plan_block *b, const struct sofa_plan_layer *l, double j)
+{
+    double own = b->first ? b->keys : 0;
+
+    if (!l->spans)
+        return own + keys_seen(l, smaller(j + 1, l->blocks - 1)) - b->keys;
+    return own + (j + 1 < l->blocks ? span(l, j + 1)->fresh : 0);
 }
 
 void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
@@ -229,12 +296,18 @@ void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_laye
     b->rows = smaller(l->rows, queries - j * l->rows);
     b->keys = keys_seen(l, j);
     b->pairs = l->causal ? b->rows * (b->keys - (b->rows - 1) / 2) : b->rows * b->keys;
+    b->fullest = b->keys;
+    b->tiles = 0;
     b->khat_keys = 0;
-    if (l->recompute)
+    if (l->spans)
+        lay_out(b, l, j);
+    if (l->fixed)
+        b->khat_keys = 0;
+    else if (l->recompute)
         b->khat_keys = b->keys;
     else if (h->leader)
-        b->khat_keys = (b->first ? b->keys : 0) + keys_seen(l, smaller(j + 1, l->blocks - 1)) - b->keys;
-    b->gen_keys = l->generate ? generated_keys(l, h, j, b->keys) : 0;
+        b->khat_keys = predicted_ahead(b, l, j);
+    b->gen_keys = l->generate ? generated_keys(l, h, j) : 0;
 }
 
 double sofa_plan_sort_cycles(double inputs, double quota)
@@ -255,20 +328,21 @@ double sofa_plan_sort_cycles(double inputs, double quota)
  * maximum.  FlashAttention-2 knows no order: one with each phase's keys. */
 static double rescalings(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double selected)
 {
-    if (l->softmax == SOFA_SOFTMAX_FA2)
+    if (l->softmax == SOFA_SOFTMAX_FA2 || l->fixed)
         return larger(1 + h->mispredicted, selected / l->phase);
     return 1 + h->mispredicted;
 }
 
-static void init_sufa(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+/* `row`: keys that a row has in the tile. */
+static void init_sufa(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double row)
 {
-    double s = h->density * b;
+    double s = h->density * row;
 
     t->selected = s;
     t->syncs = rescalings(l, h, s);
     t->qk = s * l->d / l->half_f;
     /* ascending: each key rescales the running sum once more */
-    t->pv = (s * l->d + t->syncs * l->d + (l->softmax == SOFA_SOFTMAX_ASCENDING ? s : 0)) / l->half_f;
+    t->pv = (s * l->d + t->syncs * l->d + (l->softmax == SOFA_SOFTMAX_ASCENDING && !l->fixed ? s : 0)) / l->half_f;
     t->exp = s + t->syncs;
     t->stage[STAGE_SUFA] = larger(larger(t->qk, t->pv), t->exp);
 }
@@ -283,15 +357,29 @@ static void init_loads(struct sofa_plan_tile *t, const struct sofa_plan_layer *l
     t->loads = pairs + (h->load_ratio - 1) * larger(0, pairs - l->pairs_held);
 }
 
-/* What doesn't depend on the block. */
-static void init_tile(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+/* What doesn't depend on the block: b keys, of which a row has so many. */
+static void init_tile(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b,
+                      double row)
 {
-    double feasible = sofa_plan_up(b * (1 - h->clipped)), quota = sofa_plan_up(b * l->topk - 1e-9);
+    double feasible = sofa_plan_up(row * (1 - h->clipped)), quota = sofa_plan_up(row * l->topk - 1e-9);
 
-    t->scores = b * l->score_cycles_per_key;
+    t->scores = row * l->score_cycles_per_key;
     t->stage[STAGE_SORT] = sofa_plan_sort_cycles(feasible, smaller(quota, feasible));
-    init_sufa(t, l, h, b);
+    init_sufa(t, l, h, row);
     init_loads(t, l, h, b);
+}
+
+/* A tile of a block with a fixed pattern: 1 / tiles of it.  Queries go on by themselves, so that what one of them
+ * loads serves another later only as far as the whole block's keys are held. */
+static void init_fixed(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                       const struct sofa_plan_block *block)
+{
+    t->scores = 0;
+    t->stage[STAGE_SORT] = 0;
+    init_sufa(t, l, h, block->fullest / block->tiles);
+    init_loads(t, l, h, block->keys);
+    t->loads /= block->tiles;
+    t->issues /= block->tiles;
 }
 
 void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
@@ -299,12 +387,16 @@ void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer 
 {
     double share = b / block->keys;
 
-    if (b == l->tile)
+    if (l->fixed)
+        init_fixed(t, l, h, block);
+    else if (l->spans)
+        init_tile(t, l, h, b, block->fullest / block->tiles);
+    else if (b == l->tile)
         *t = h->whole;
     else if (!l->causal)
         *t = h->part;
     else
-        init_tile(t, l, h, b);
+        init_tile(t, l, h, b, b);
     t->khat = share * block->khat_keys * l->khat_cycles_per_key;
     t->stage[STAGE_DLZS] = t->scores + t->khat;
     t->stage[STAGE_GENERATION] = share * block->gen_keys * l->generation_cycles_per_key;
@@ -324,11 +416,13 @@ void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer 
     h->fresh = 0;
     h->all = l->generate && generates_all && h->leader;
     if (l->generate)
-        h->fresh = generates_all ? h->leader : fresh_share(s, position);
-    init_tile(&h->whole, l, h, l->tile);
+        h->fresh = generates_all || l->fixed ? h->leader : fresh_share(s, position);
+    if (l->spans)
+        return;
+    init_tile(&h->whole, l, h, l->tile, l->tile);
     rest = l->keys - sofa_plan_down(l->keys / l->tile) * l->tile;
     if (!l->causal && rest > 0)
-        init_tile(&h->part, l, h, rest);
+        init_tile(&h->part, l, h, rest, rest);
 }
 
 /* Weights of `all` bytes of which `held` stay on the chip: all once a head, the rest again for each
@@ -342,15 +436,15 @@ void sofa_plan_block_bytes(const struct sofa_plan_layer *l, const struct sofa_pl
                            const struct sofa_plan_block *b, double loads, double bytes[SOFA_TRAFFIC_COUNT])
 {
     double kept = !l->recompute, reads = b->first && h->leader ? 0 : b->keys;
-    double width = l->full_sort ? b->keys : smaller(l->tile, b->keys);
+    double width = l->full_sort ? b->fullest : l->spans ? b->fullest / b->tiles : smaller(l->tile, b->keys);
     bool spilled = l->serial || width > l->scores_held;
 
     bytes[SOFA_TRAFFIC_X] = b->khat_keys * l->x_bytes;
     bytes[SOFA_TRAFFIC_WEIGHTS] =
         b->khat_keys > 0 ? weight_traffic(l, l->weight_bytes, l->weight_held, b->khat_keys, b->first) : 0;
-    bytes[SOFA_TRAFFIC_KHAT] = kept * l->khat_bytes * (b->khat_keys + reads);
+    bytes[SOFA_TRAFFIC_KHAT] = l->fixed ? 0 : kept * l->khat_bytes * (b->khat_keys + reads);
     bytes[SOFA_TRAFFIC_QUERIES] = b->rows * l->query_bytes;
-    bytes[SOFA_TRAFFIC_SCORES] = spilled ? 2 * b->pairs * l->score_bytes : 0;
+    bytes[SOFA_TRAFFIC_SCORES] = spilled && !l->fixed ? 2 * b->pairs * l->score_bytes : 0;
     bytes[SOFA_TRAFFIC_ATTENTION] = l->serial ? 2 * b->pairs * h->density * l->score_bytes : 0;
     bytes[SOFA_TRAFFIC_KV] = larger(0, loads - b->gen_keys) * l->pair_bytes;
     bytes[SOFA_TRAFFIC_GENERATION_X] = b->gen_keys * l->gx_bytes;

@@ -7,10 +7,16 @@
  *   DLZS (scores, and the prediction of keys) -> SADS -> K/V generation -> SU-FA.
  * New keys, those no earlier block of the head saw, are predicted one block ahead, spread evenly over
  * the tiles of the block before (the first block predicts its own as it goes).
+ *
+ * A layer with a pattern of keys is laid out by its spans: a block goes through the keys its queries have in
+ * the pattern, in the tiles that hold one of them, and lanes in step take as long as the fullest row.  With a
+ * fixed pattern nothing is predicted or sorted: DLZS and SADS are passed over, K and V are asked for P keys at a
+ * time, and SU-FA, which knows no order of the scores, rescales as FlashAttention-2 does.
  */
 #ifndef SOFA_MODEL_PLAN_H
 #define SOFA_MODEL_PLAN_H
 
+#include "acsr/spans.h"
 #include "model/model.h"
 
 /* ceil and floor of sizes up to 2^62, without a call on machines whose vector unit has no rounding. */
@@ -48,6 +54,8 @@ struct sofa_plan_layer {
     double pairs_held;                          /* K/V pairs the token SRAM holds */
     double scores_held;                         /* keys a row of double-buffered scores may have */
     double bytes_per_cycle;
+    const struct sofa_spans *spans; /* NULL: all keys */
+    bool fixed;                     /* a pattern that needs no prediction */
 };
 
 /* One tile of b keys: cycles of each stage, and the DRAM bytes that come and go with it. */
@@ -72,6 +80,8 @@ struct sofa_plan_head {
 struct sofa_plan_block {
     double rows, keys, pairs;   /* queries, keys the last of them sees, query-key pairs */
     double khat_keys, gen_keys; /* keys predicted and generated in this block */
+    double fullest;             /* keys that lanes in step go through: those of the fullest row */
+    double tiles;               /* with a pattern: its tiles, all alike; else 0 */
     bool first;
 };
 
@@ -80,7 +90,8 @@ bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design
                         const struct sofa_workload *workload, const struct sofa_statistics *statistics, char *reason,
                         size_t size);
 void sofa_plan_layer_init(struct sofa_plan_layer *layer, const struct sofa_hardware *hw,
-                          const struct sofa_design *design, const struct sofa_workload *workload, int index);
+                          const struct sofa_design *design, const struct sofa_workload *workload,
+                          const struct sofa_statistics *statistics, int index);
 /* Whether the controller generates all K and V of a group of heads that share them with its first
  * head: where it is told to, and where generating on demand would fetch more, because the weights are
  * fetched again for each few stragglers.  `stride` 0: all heads of the group have the same statistics. */
@@ -92,6 +103,7 @@ void sofa_plan_head_init(struct sofa_plan_head *head, const struct sofa_plan_lay
 /* Block `j`, counted from 0. */
 void sofa_plan_block_init(struct sofa_plan_block *block, const struct sofa_plan_layer *layer,
                           const struct sofa_plan_head *head, double j);
+/* A tile of b of the block's keys. */
 void sofa_plan_tile_init(struct sofa_plan_tile *tile, const struct sofa_plan_layer *layer,
                          const struct sofa_plan_head *head, const struct sofa_plan_block *block, double b);
 

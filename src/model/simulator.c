@@ -69,7 +69,7 @@ static bool next_block(struct cursor *c, struct block *b)
     if (c->layer == c->workload->layers)
         return false;
     if (c->head == 0 && c->block < 0.5)
-        sofa_plan_layer_init(&c->plan, c->hw, c->design, c->workload, c->layer);
+        sofa_plan_layer_init(&c->plan, c->hw, c->design, c->workload, c->statistics, c->layer);
     if (c->head % group == 0 && c->block < 0.5)
         c->all = sofa_plan_generates_all(&c->plan, selection(c), c->statistics->heads > 1, group);
     *b = (struct block){.layer = c->plan};
@@ -102,7 +102,7 @@ static const struct sofa_plan_tile *tile(const struct block *b, long i)
 /* Tile i's part of what the block's keys share evenly. */
 static double share(const struct block *b, long i)
 {
-    return (i < (long)b->tiles.full ? b->layer.tile : b->tiles.rest) / b->plan.keys;
+    return (i < (long)b->tiles.full ? b->tiles.width : b->tiles.rest) / b->plan.keys;
 }
 
 static double operand_bytes(const struct block *b, long i)

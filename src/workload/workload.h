@@ -35,10 +35,15 @@ struct sofa_selection {
     double union_all;      /* keys any query of the head selects / keys; only the scope qkv+attention needs it */
 };
 
+struct sofa_spans; /* acsr/spans.h */
+
 /* Statistics of a whole workload: [layers][heads]; `heads` may be 1 where only means are known. */
 struct sofa_statistics {
     int layers, heads;
     struct sofa_selection *head; /* [layers * heads], owned */
+    /* [layers], not owned: what the layer's pattern of keys asks for, NULL where it has none; shares and densities of
+     * its heads are then of the pattern's members.  NULL: no layer has a pattern. */
+    const struct sofa_spans *const *spans;
     char source[96];             /* "measured: bytelm", "synthetic: ...", "preset: ..." */
 };
 

@@ -1,13 +1,10 @@
-#include "attention/members.h"
+#include "acsr/members.h"
 
 #include <string.h>
 
-enum sofa_code sofa_members_init(struct sofa_members *m, const struct sofa_pattern *pattern, size_t s, bool causal,
+enum sofa_code sofa_members_init(struct sofa_members *m, const struct sofa_pattern *pattern, bool causal,
                                  size_t rows, size_t words, struct sofa_arena *arena, struct sofa_err *err)
 {
-    if (pattern->rows != s || pattern->columns != s)
-        return sofa_fail(err, SOFA_E_INPUT, "a pattern of %zu queries and %zu keys for %zu tokens", pattern->rows,
-                         pattern->columns, s);
     *m = (struct sofa_members){.pattern = pattern, .causal = causal, .words = words,
                                .bits = sofa_arena_alloc(arena, rows * words, sizeof *m->bits)};
     return m->bits ? SOFA_OK : sofa_fail_nomem(err, "a pattern");

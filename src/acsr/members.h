@@ -3,8 +3,8 @@
  *
  * A pattern takes keys out of sight as causality does: prediction, clipping and sorting never meet the others.
  */
-#ifndef SOFA_ATTENTION_MEMBERS_H
-#define SOFA_ATTENTION_MEMBERS_H
+#ifndef SOFA_ACSR_MEMBERS_H
+#define SOFA_ACSR_MEMBERS_H
 
 #include "acsr/acsr.h"
 #include "base/arena.h"
@@ -18,8 +18,8 @@ struct sofa_members {
     uint64_t *bits; /* [rows][words] */
 };
 
-/* Room for `rows` rows of words each.  SOFA_E_INPUT where the pattern isn't [s][s]. */
-enum sofa_code sofa_members_init(struct sofa_members *members, const struct sofa_pattern *pattern, size_t s, bool causal,
+/* Room for `rows` rows of words each. */
+enum sofa_code sofa_members_init(struct sofa_members *members, const struct sofa_pattern *pattern, bool causal,
                                  size_t rows, size_t words, struct sofa_arena *arena, struct sofa_err *err);
 /* Rows [from, from + rows).  SOFA_E_INPUT where one of them sees nothing. */
 enum sofa_code sofa_members_fill(struct sofa_members *members, size_t from, size_t rows, struct sofa_err *err);
