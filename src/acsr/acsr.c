@@ -146,6 +146,15 @@ uint64_t sofa_pattern_memory_limit(void)
     return half < MEMORY_LIMIT_BYTES ? half : MEMORY_LIMIT_BYTES;
 }
 
+struct sofa_acsr_row *sofa_acsr_rows_new(size_t rows, struct sofa_arena *arena)
+{
+    struct sofa_acsr_row *row = sofa_arena_alloc(arena, rows, sizeof *row);
+
+    for (size_t i = 0; row && i < rows; i++)
+        row[i] = SOFA_ACSR_ROW_NONE;
+    return row;
+}
+
 enum sofa_code sofa_pattern_check_sides(size_t rows, size_t columns, struct sofa_err *err)
 {
     if (!rows || !columns)

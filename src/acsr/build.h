@@ -22,6 +22,9 @@ static inline struct sofa_acsr_row sofa_acsr_row_make(int64_t stride, int64_t fi
     return (struct sofa_acsr_row){count == 1 ? 1 : (int32_t)stride, (int32_t)first, (int32_t)count};
 }
 
+/* `rows` rows with no member each; NULL when memory is exhausted. */
+struct sofa_acsr_row *sofa_acsr_rows_new(size_t rows, struct sofa_arena *arena);
+
 /* Sides of 1 .. SOFA_PATTERN_SIDE_MAX; SOFA_E_INPUT. */
 enum sofa_code sofa_pattern_check_sides(size_t rows, size_t columns, struct sofa_err *err);
 

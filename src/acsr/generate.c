@@ -2,9 +2,11 @@
  * Patterns from generators, row by row and without a mask.
  *
  * A row of one generator is one progression.  Of a union, the generators are taken in the order of their kinds (generator.h),
- * each less all before it, which leaves progressions again (progression.h).  The first pass counts what each cut leaves over all
- * rows: pieces of a label make one part where they are long enough to pay for 12 bytes a row, else they go to the remainder, as
- * does a row that would fall into too many pieces.  Cost: rows x generators^2, and the members of the remainder.
+ * each less all before it, which leaves progressions again (progression.h), labelled by the cuts that they come from.  The first
+ * pass counts what each label has over all rows.  Labels of a generator that never meet in a row make one part (a window cut by
+ * global columns at its left end in some rows, and whole in the others).  Every generator's largest part is kept, the others
+ * where they pay for 12 bytes a row; what is not kept goes to the remainder, as does a row that would fall into too many
+ * pieces.  Cost: rows x generators^2, and the members of the remainder.
  */
 #include <stdlib.h>
 
@@ -19,8 +21,18 @@ struct bucket {
     size_t term;
     uint64_t label;
     uint64_t members, rows;
+    uint64_t with; /* bit k: bucket k has a piece in the same row */
+    struct draft *part;
+};
+
+/* Buckets that never meet. */
+struct draft {
+    size_t term;
+    uint64_t members, rows;
+    uint64_t buckets; /* bits */
     struct sofa_acsr_row *row; /* [rows] once it is a part, else NULL */
     size_t width;
+    bool largest; /* of its generator */
 };
 
 struct build {
@@ -28,12 +40,14 @@ struct build {
     size_t rows, columns;
     bool causal;
     struct bucket bucket[BUCKETS_MAX];
-    size_t n_buckets;
+    struct draft draft[BUCKETS_MAX];
+    size_t n_buckets, n_drafts;
     uint64_t rest;   /* members that were sent to the remainder; before the arrays stand, an upper bound */
     size_t *start;   /* NULL in the first pass, which only counts */
     int32_t *column; /* likewise */
 };
 
+/* NULL where there are too many. */
 static struct bucket *find_bucket(struct build *b, size_t term, uint64_t label)
 {
     for (size_t k = 0; k < b->n_buckets; k++)
@@ -50,21 +64,40 @@ static void rest_add(struct build *b, int64_t column)
     b->column[b->rest++] = (int32_t)column;
 }
 
-static void place_piece(struct build *b, size_t i, size_t term, const struct piece *piece)
+static void count_pieces(struct build *b, size_t term, const struct pieces *pieces)
 {
-    struct bucket *bucket = find_bucket(b, term, piece->label);
-    const struct sofa_acsr_row *r = &piece->row;
+    struct bucket *bucket[PIECES_MAX];
+    uint64_t set = 0;
 
-    if (bucket && bucket->row) {
-        bucket->row[i] = *r;
-        bucket->width = (size_t)r->count > bucket->width ? (size_t)r->count : bucket->width;
-    } else if (!b->start) {
-        *(bucket ? &bucket->members : &b->rest) += (uint64_t)r->count;
-        if (bucket)
-            bucket->rows++;
-    } else {
-        for (int64_t s = 0; s < r->count; s++)
-            rest_add(b, r->first + r->stride * s);
+    for (size_t k = 0; k < pieces->n; k++) {
+        bucket[k] = find_bucket(b, term, pieces->piece[k].label);
+        if (bucket[k]) {
+            set |= (uint64_t)1 << (bucket[k] - b->bucket);
+            bucket[k]->members += (uint64_t)pieces->piece[k].row.count;
+            bucket[k]->rows++;
+        } else {
+            b->rest += (uint64_t)pieces->piece[k].row.count;
+        }
+    }
+    for (size_t k = 0; k < pieces->n; k++)
+        if (bucket[k])
+            bucket[k]->with |= set;
+}
+
+static void fill_pieces(struct build *b, size_t i, size_t term, const struct pieces *pieces)
+{
+    for (size_t k = 0; k < pieces->n; k++) {
+        const struct sofa_acsr_row *r = &pieces->piece[k].row;
+        struct bucket *bucket = find_bucket(b, term, pieces->piece[k].label);
+        struct draft *part = bucket ? bucket->part : NULL;
+
+        if (part && part->row) {
+            part->row[i] = *r;
+            part->width = (size_t)r->count > part->width ? (size_t)r->count : part->width;
+        } else {
+            for (int64_t s = 0; s < r->count; s++)
+                rest_add(b, r->first + r->stride * s);
+        }
     }
 }
 
@@ -101,8 +134,10 @@ static void place_row(struct build *b, size_t i)
             whole = sofa_pieces_subtract(&pieces, &taken[e]);
         if (!whole)
             place_singly(b, &taken[t], taken, t);
-        for (size_t k = 0; k < pieces.n && whole; k++)
-            place_piece(b, i, t, &pieces.piece[k]);
+        else if (b->start)
+            fill_pieces(b, i, t, &pieces);
+        else
+            count_pieces(b, t, &pieces);
     }
 }
 
@@ -130,59 +165,63 @@ static void walk(struct build *b)
         b->start[b->rows] = (size_t)b->rest;
 }
 
-/* More members first; then as they came about. */
-static int compare_worth(const void *x, const void *y)
+/* Joins buckets of a generator that never meet. */
+static void draft_parts(struct build *b)
 {
-    const struct bucket *a = x, *b = y;
-
-    if (!a->label != !b->label)
-        return a->label ? 1 : -1;
-    return a->members < b->members ? 1 : a->members > b->members ? -1 : 0;
-}
-
-static int compare_place(const void *x, const void *y)
-{
-    const struct bucket *a = x, *b = y;
-
-    if (a->term != b->term)
-        return a->term < b->term ? -1 : 1;
-    return a->label < b->label ? -1 : a->label > b->label;
-}
-
-/* Keeps the buckets that are to be parts, in the order they are shown; the others' members become the remainder's. */
-static void choose_parts(struct build *b)
-{
-    size_t kept = 0;
-
-    qsort(b->bucket, b->n_buckets, sizeof b->bucket[0], compare_worth);
     for (size_t k = 0; k < b->n_buckets; k++) {
-        const struct bucket *bucket = &b->bucket[k];
+        struct bucket *bucket = &b->bucket[k];
+        struct draft *d = b->draft;
 
-        if (kept < SOFA_PATTERN_PARTS_MAX && (!bucket->label || bucket->members >= LEAST_MEAN_COUNT * bucket->rows))
-            b->bucket[kept++] = *bucket;
-        else
-            b->rest += bucket->members;
+        while (d < b->draft + b->n_drafts && (d->term != bucket->term || d->buckets & bucket->with))
+            d++;
+        if (d == b->draft + b->n_drafts)
+            b->draft[b->n_drafts++] = (struct draft){.term = bucket->term};
+        d->buckets |= (uint64_t)1 << k;
+        d->members += bucket->members;
+        d->rows += bucket->rows;
+        bucket->part = d;
     }
-    b->n_buckets = kept;
-    qsort(b->bucket, kept, sizeof b->bucket[0], compare_place);
+    for (struct draft *d = b->draft; d < b->draft + b->n_drafts; d++) {
+        d->largest = true;
+        for (struct draft *e = b->draft; e < b->draft + b->n_drafts; e++)
+            if (e->term == d->term && (e->members > d->members || (e->members == d->members && e < d)))
+                d->largest = false;
+    }
 }
 
+/* The draft that is worth most of those not chosen yet; NULL where none pays. */
+static struct draft *best_draft(struct build *b, const bool *chosen)
+{
+    struct draft *best = NULL;
+
+    for (size_t k = 0; k < b->n_drafts; k++) {
+        struct draft *d = &b->draft[k];
+        bool pays = d->largest || d->members >= LEAST_MEAN_COUNT * d->rows;
+
+        if (!chosen[k] && pays && (!best || d->largest > best->largest || (d->largest == best->largest && d->members > best->members)))
+            best = d;
+    }
+    return best;
+}
+
+/* Gives the drafts that are to be parts their rows; the others' members are the remainder's. */
 static enum sofa_code allocate(struct build *b, struct sofa_arena *arena, struct sofa_err *err)
 {
-    double bytes = (double)b->n_buckets * (double)b->rows * sizeof(struct sofa_acsr_row) +
-                   ((double)b->rows + 1) * sizeof(size_t) + (double)b->rest * sizeof(int32_t);
+    bool chosen[BUCKETS_MAX] = {false};
+    double bytes = ((double)b->rows + 1) * sizeof(size_t);
+    struct draft *d;
 
-    if (sofa_pattern_check_memory("the pattern", bytes, err))
-        return SOFA_E_INPUT;
-    for (size_t k = 0; k < b->n_buckets; k++) {
-        struct sofa_acsr_row *row = sofa_arena_alloc(arena, b->rows, sizeof *row);
-
-        if (!row)
-            return sofa_fail_nomem(err, "a pattern");
-        for (size_t i = 0; i < b->rows; i++)
-            row[i] = SOFA_ACSR_ROW_NONE;
-        b->bucket[k].row = row;
+    for (size_t n = 0; n < SOFA_PATTERN_PARTS_MAX && (d = best_draft(b, chosen)); n++) {
+        chosen[d - b->draft] = true;
+        bytes += (double)b->rows * sizeof(struct sofa_acsr_row);
     }
+    for (size_t k = 0; k < b->n_drafts; k++)
+        b->rest += chosen[k] ? 0 : b->draft[k].members;
+    if (sofa_pattern_check_memory("the pattern", bytes + (double)b->rest * sizeof(int32_t), err))
+        return SOFA_E_INPUT;
+    for (size_t k = 0; k < b->n_drafts; k++)
+        if (chosen[k] && !(b->draft[k].row = sofa_acsr_rows_new(b->rows, arena)))
+            return sofa_fail_nomem(err, "a pattern");
     b->start = sofa_arena_alloc(arena, b->rows + 1, sizeof *b->start);
     b->column = sofa_arena_alloc(arena, (size_t)b->rest, sizeof *b->column);
     return b->start && b->column ? SOFA_OK : sofa_fail_nomem(err, "a pattern");
@@ -190,17 +229,16 @@ static enum sofa_code allocate(struct build *b, struct sofa_arena *arena, struct
 
 static enum sofa_code hand_over(const struct build *b, struct sofa_arena *arena, struct sofa_pattern *pattern, struct sofa_err *err)
 {
-    struct sofa_acsr *part = sofa_arena_alloc(arena, b->n_buckets, sizeof *part);
+    struct sofa_acsr *part = sofa_arena_alloc(arena, SOFA_PATTERN_PARTS_MAX, sizeof *part);
 
     if (!part)
         return sofa_fail_nomem(err, "a pattern");
-    for (size_t k = 0; k < b->n_buckets; k++)
-        part[k] = (struct sofa_acsr){b->rows, b->columns, b->bucket[k].width, b->bucket[k].row};
-    *pattern = (struct sofa_pattern){.rows = b->rows,
-                                     .columns = b->columns,
-                                     .n_parts = b->n_buckets,
-                                     .part = part,
-                                     .rest = {b->rows, b->columns, b->start, b->column}};
+    *pattern = (struct sofa_pattern){
+        .rows = b->rows, .columns = b->columns, .part = part, .rest = {b->rows, b->columns, b->start, b->column}};
+    for (size_t t = 0; t < b->terms.n; t++)
+        for (size_t k = 0; k < b->n_drafts; k++)
+            if (b->draft[k].term == t && b->draft[k].row)
+                part[pattern->n_parts++] = (struct sofa_acsr){b->rows, b->columns, b->draft[k].width, b->draft[k].row};
     return SOFA_OK;
 }
 
@@ -218,7 +256,7 @@ enum sofa_code sofa_pattern_generate(const char *spec, size_t rows, size_t colum
     /* at the least one part and the starts of the remainder: before any row is looked at */
     SOFA_TRY(sofa_pattern_check_memory("the pattern", (double)rows * (sizeof(struct sofa_acsr_row) + sizeof(size_t)), err));
     walk(&b);
-    choose_parts(&b);
+    draft_parts(&b);
     SOFA_TRY(allocate(&b, arena, err));
     walk(&b);
     SOFA_TRY(hand_over(&b, arena, pattern, err));

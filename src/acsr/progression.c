@@ -64,23 +64,41 @@ static bool put(struct pieces *out, const struct piece *piece, int64_t from, int
     return true;
 }
 
-/* What is left between the hits: as runs between them, or as the other residues, whichever are fewer. */
-static bool put_between(struct pieces *out, const struct piece *piece, const struct overlap *o)
+/* What is left between the hits: runs from one to the next. */
+static bool put_runs(struct pieces *out, const struct piece *piece, const struct overlap *o)
 {
-    int64_t gaps = (o->last_hit - o->hit) / o->period, fill = o->period - 1;
     bool ok = true;
 
-    if (fill == 0 || gaps == 0)
-        return true;
-    if (gaps > PIECE_SPLITS && fill > PIECE_SPLITS)
-        return false;
-    if (gaps < fill)
-        for (int64_t k = 0; k < gaps && ok; k++)
-            ok = put(out, piece, o->hit + k * o->period + 1, 1, fill, (uint64_t)(2 + k));
-    else
-        for (int64_t k = 0; k < fill && ok; k++)
-            ok = put(out, piece, o->hit + k + 1, o->period, gaps, (uint64_t)(2 + k));
+    for (int64_t s = o->hit; s < o->last_hit && ok; s += o->period)
+        ok = put(out, piece, s + 1, 1, o->period - 1, 2 + (uint64_t)((s - o->hit) / o->period));
     return ok;
+}
+
+/* What is left of slots from .. to but the hits: the other residues, each every period-th slot. */
+static bool put_residues(struct pieces *out, const struct piece *piece, const struct overlap *o, int64_t from, int64_t to)
+{
+    bool ok = true;
+
+    for (int64_t k = 1; k < o->period && ok; k++) {
+        int64_t first = from + ((o->hit + k - from) % o->period + o->period) % o->period;
+
+        ok = put(out, piece, first, o->period, to < first ? 0 : (to - first) / o->period + 1, (uint64_t)(1 + k));
+    }
+    return ok;
+}
+
+/* The piece but its hits. */
+static bool put_rest(struct pieces *out, const struct piece *piece, const struct overlap *o)
+{
+    int64_t end = piece->row.count - 1, runs = (o->last_hit - o->hit) / o->period, residues = o->period - 1;
+
+    if (runs > PIECE_SPLITS && residues > PIECE_SPLITS)
+        return false;
+    if (residues <= runs && o->hit < o->period && end - o->last_hit < o->period)
+        return put_residues(out, piece, o, 0, end);
+    return put(out, piece, 0, 1, o->hit, 0) &&
+           (residues <= runs ? put_residues(out, piece, o, o->hit, o->last_hit) : put_runs(out, piece, o)) &&
+           put(out, piece, o->last_hit + 1, 1, end - o->last_hit, 1);
 }
 
 bool sofa_pieces_subtract(struct pieces *pieces, const struct sofa_acsr_row *taken)
@@ -93,8 +111,7 @@ bool sofa_pieces_subtract(struct pieces *pieces, const struct sofa_acsr_row *tak
         struct overlap o;
 
         if (find_overlap(&piece->row, taken, &o))
-            ok = put(&out, piece, 0, 1, o.hit, 0) && put_between(&out, piece, &o) &&
-                 put(&out, piece, o.last_hit + 1, 1, piece->row.count - o.last_hit - 1, 1);
+            ok = put_rest(&out, piece, &o);
         else
             ok = put(&out, piece, 0, 1, piece->row.count, 0);
     }
