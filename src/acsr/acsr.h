@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 
 /* Row i of one regular part: its slot s in [0, count) is column stride*s + first.  stride >= 1 always, also where it says
  * nothing: one element has stride 1; none has stride 1, first 0, count 0. */
@@ -115,5 +116,8 @@ struct sofa_generator {
 
 /* The table, *n rows. */
 const struct sofa_generator *sofa_generators(size_t *n);
+
+/* Appends how it is written: "window:reach", "longformer[:reach=256[:tokens=1]]". */
+void sofa_generator_form(const struct sofa_generator *generator, struct sofa_str *out);
 
 #endif

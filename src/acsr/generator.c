@@ -1,7 +1,6 @@
 #include "acsr/generator.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +36,7 @@ static const struct sofa_generator shown[] = {
      SPARSE_TRANSFORMER ", figure 3b"},
     /* block length 64, window 3 blocks, 2 global blocks: the published base model */
     {"bigbird", {SIZE_OR("size", 64), SIZE_OR("reach", 1), SIZE_OR("blocks", 2)}, true,
-     "block_window:size:reach and the first `blocks` blocks of rows and of columns; without its random blocks", BIGBIRD ", table 8"},
+     "block_window:size:reach and the first `blocks` blocks of rows and of columns; without its random blocks", BIGBIRD},
 };
 
 #define N_SHOWN (sizeof shown / sizeof shown[0])
@@ -117,14 +116,32 @@ static enum sofa_code read_number(const struct sofa_generator *g, size_t k, cons
                      (long long)p->least, (long long)p->most);
 }
 
-/* "window:REACH", as it is to be written. */
+void sofa_generator_form(const struct sofa_generator *generator, struct sofa_str *out)
+{
+    size_t n = parameter_count(generator), open = 0;
+
+    sofa_str_add(out, generator->name);
+    for (size_t k = 0; k < n; k++) {
+        const struct sofa_generator_parameter *p = &generator->parameter[k];
+
+        if (p->fallback < 0) {
+            sofa_str_addf(out, ":%s", p->name);
+        } else {
+            sofa_str_addf(out, "[:%s=%lld", p->name, (long long)p->fallback);
+            open++;
+        }
+    }
+    while (open-- > 0)
+        sofa_str_add(out, "]");
+}
+
 static void append_form(const struct sofa_generator *g, struct sofa_err *err)
 {
-    size_t n = parameter_count(g);
+    struct sofa_str form = SOFA_STR_INIT;
 
-    sofa_err_append(err, "; expected %s", g->name);
-    for (size_t k = 0; k < n; k++)
-        sofa_err_append(err, g->parameter[k].fallback < 0 ? ":%s" : "[:%s]", g->parameter[k].name);
+    sofa_generator_form(g, &form);
+    sofa_err_append(err, "; expected %s", form.text);
+    sofa_str_release(&form);
 }
 
 /* The numbers after the name; `text` is NULL where none stand there.  Cuts text at the colons. */

@@ -74,6 +74,7 @@ extern const struct sofa_command sofa_cmd_explore;
 extern const struct sofa_command sofa_cmd_list;
 extern const struct sofa_command sofa_cmd_lm;
 extern const struct sofa_command sofa_cmd_merge;
+extern const struct sofa_command sofa_cmd_pattern;
 extern const struct sofa_command sofa_cmd_report;
 extern const struct sofa_command sofa_cmd_sweep;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acsr/acsr.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -154,6 +155,24 @@ static enum sofa_code list_parameters(struct listing *l, struct sofa_err *err)
     return rc;
 }
 
+/* "window  -  window:reach: row i sees ...; SOURCE" */
+static enum sofa_code list_generators(struct listing *l, struct sofa_err *err)
+{
+    struct sofa_str text = SOFA_STR_INIT;
+    enum sofa_code rc = SOFA_OK;
+    size_t n;
+    const struct sofa_generator *g = sofa_generators(&n);
+
+    for (size_t i = 0; i < n && rc == SOFA_OK; i++) {
+        sofa_str_clear(&text);
+        sofa_generator_form(&g[i], &text);
+        sofa_str_addf(&text, ": %s; %s", g[i].help, g[i].source);
+        rc = text.failed ? sofa_fail_nomem(err, "the list") : add_row(l, g[i].name, "", text.text, err);
+    }
+    sofa_str_release(&text);
+    return rc;
+}
+
 static const struct {
     const char *name;
     enum sofa_code (*fill)(struct listing *l, struct sofa_err *err);
@@ -163,6 +182,7 @@ static const struct {
     {"parameters", list_parameters},
     {"workloads", list_workloads},
     {"hardware", list_hardware},
+    {"generators", list_generators},
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
@@ -231,6 +251,6 @@ out:
 }
 
 const struct sofa_command sofa_cmd_list = {
-    "list", "list algorithms|metrics|parameters|workloads|hardware [--json]",
+    "list", "list algorithms|metrics|parameters|workloads|hardware|generators [--json]",
     "lists what the program knows, one a line, with units and a description", options, 1, 1, 1, run,
 };

@@ -14,6 +14,7 @@ static const struct sofa_command *const commands[] = {
     &sofa_cmd_check,
     &sofa_cmd_attention,
     &sofa_cmd_lm,
+    &sofa_cmd_pattern,
     &sofa_cmd_report,
     &sofa_cmd_validate,
     &sofa_cmd_compare,

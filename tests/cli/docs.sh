@@ -69,7 +69,7 @@ if have bash "completion"; then
 		offers "and every option of $command" "$(options "$command")" "$SOFA_DSE" "$command" -
 	done
 	is "$(reply "$SOFA_DSE" explore --se)" "--seed" "a beginning is completed"
-	for kind in algorithms metrics parameters workloads hardware; do
+	for kind in algorithms metrics parameters workloads hardware generators; do
 		offers "it knows that $kind can be listed" "$kind" "$SOFA_DSE" list ''
 	done
 	offers "it knows the algorithms" "$(sofa-dse list algorithms | cut -d ' ' -f 1)" "$SOFA_DSE" explore s.yaml --algorithm ''

@@ -1,0 +1,112 @@
+/* sofa-dse pattern: regular sparse patterns, from generators or from a mask. */
+#include <cjson/cJSON.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/pattern.h"
+#include "transformer/mask.h"
+
+#define SIZE_FALLBACK 1024 /* tokens */
+
+struct pattern_options {
+    long size, columns; /* 0: not given */
+    bool causal, spans, json;
+    const char *tensor, *svg;
+};
+
+#define ROW(member, type, arg, text) .name = #member, .kind = type, .offset = offsetof(struct pattern_options, member), .argument = arg, .help = text
+static const struct sofa_option options[] = {
+    {ROW(size, SOFA_OPTION_INTEGER, "S", "queries (rows) of a generated pattern (default 1024)"), .least = 1, .most = INT32_MAX},
+    {ROW(columns, SOFA_OPTION_INTEGER, "N", "keys (columns) of a generated pattern (default: as many as rows)"), .least = 1, .most = INT32_MAX},
+    {ROW(causal, SOFA_OPTION_FLAG, NULL, "only keys up to the query itself")},
+    {ROW(tensor, SOFA_OPTION_STRING, "NAME", "the mask's name in a safetensors file (default: mask, or the only one)")},
+    {ROW(spans, SOFA_OPTION_FLAG, NULL, "also every row's first and last key and how many it has")},
+    {ROW(svg, SOFA_OPTION_STRING, "FILE", "draws the pattern")},
+    {ROW(json, SOFA_OPTION_FLAG, NULL, "as JSON")},
+};
+
+/* What lies above the diagonal is not seen. */
+static void cut_causal(uint8_t *mask, size_t side)
+{
+    for (size_t i = 0; i < side; i++)
+        memset(mask + i * side + i + 1, 0, side - i - 1);
+}
+
+static enum sofa_code read_mask(const struct pattern_options *o, struct sofa_arena *arena, struct sofa_pattern_source *source,
+                                struct sofa_err *err)
+{
+    struct sofa_arena scratch = SOFA_ARENA_INIT;
+    size_t rows, columns;
+    enum sofa_code rc;
+    uint8_t *mask;
+
+    if (o->size || o->columns)
+        return sofa_fail(err, SOFA_E_USAGE, "--%s goes with generators; a mask has its own size", o->size ? "size" : "columns");
+    SOFA_TRY(sofa_mask_read(source->spec, o->tensor, sofa_pattern_memory_limit(), &scratch, &mask, &rows, &columns, err));
+    if (o->causal && rows != columns) {
+        rc = sofa_fail_at(err, SOFA_E_INPUT, source->spec, 0, 0, "a mask of %zu by %zu can't be causal; expected a square one", rows,
+                          columns);
+        goto out;
+    }
+    if (o->causal)
+        cut_causal(mask, rows);
+    SOFA_TRY(sofa_pattern_from_mask(mask, rows, columns, arena, &source->pattern, err));
+    if (sofa_pattern_members(&source->pattern) == 0)
+        rc = sofa_fail_at(err, SOFA_E_INPUT, source->spec, 0, 0, "the mask is empty: no query sees a key");
+out:
+    sofa_arena_release(&scratch);
+    return rc;
+}
+
+static enum sofa_code generate(const struct pattern_options *o, struct sofa_arena *arena, struct sofa_pattern_source *source,
+                               struct sofa_err *err)
+{
+    size_t rows = o->size ? (size_t)o->size : SIZE_FALLBACK, columns = o->columns ? (size_t)o->columns : rows;
+    struct sofa_pattern *pattern = &source->pattern;
+    enum sofa_code rc;
+
+    if (o->tensor)
+        return sofa_fail(err, SOFA_E_USAGE, "--tensor goes with a mask in a safetensors file, not with generators");
+    rc = sofa_pattern_generate(source->spec, rows, columns, o->causal, arena, pattern, err);
+    if (rc != SOFA_OK && strpbrk(source->spec, "./"))
+        sofa_err_append(err, "; a mask is a file NAME.npy or NAME.safetensors");
+    if (rc != SOFA_OK)
+        return rc;
+    if (sofa_pattern_members(pattern) == 0)
+        rc = sofa_fail(err, SOFA_E_INPUT, "the pattern is empty: no query of %zu sees one of %zu keys", rows, columns);
+    return rc;
+}
+
+static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
+{
+    struct pattern_options o = {0};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_pattern_source source;
+    enum sofa_code rc;
+    int operands;
+    bool done;
+
+    SOFA_TRY(sofa_options_read(&sofa_cmd_pattern, argc, argv, &o, &operands, &done, err));
+    if (done)
+        goto out;
+    source = (struct sofa_pattern_source){.spec = argv[1], .from_file = sofa_mask_is_file(argv[1]), .causal = o.causal};
+    SOFA_TRY((source.from_file ? read_mask : generate)(&o, &arena, &source, err));
+    if (o.svg)
+        SOFA_TRY(sofa_pattern_svg(&source, o.svg, err));
+    if (o.json) {
+        rc = sofa_json_print(sofa_pattern_json(&source, o.spans), err);
+    } else {
+        sofa_pattern_print(&source, o.spans);
+        rc = sofa_output_finish(err);
+    }
+out:
+    sofa_arena_release(&arena);
+    return rc;
+}
+
+const struct sofa_command sofa_cmd_pattern = {
+    "pattern",
+    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--spans] [--svg FILE] [--json]",
+    "shows a regular sparse pattern: which keys each query sees, known before the data",
+    options, sizeof options / sizeof *options, 1, 1, run,
+};
