@@ -28,3 +28,8 @@ char *sofa_json_text(struct cJSON *json)
 {
     return json && write_numbers(json) ? cJSON_Print(json) : NULL;
 }
+
+char *sofa_json_line(struct cJSON *json)
+{
+    return json && write_numbers(json) ? cJSON_PrintUnformatted(json) : NULL;
+}

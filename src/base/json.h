@@ -12,5 +12,7 @@ struct cJSON;
  * of 15 to 17 digits, and null where JSON has no word for them.  Afterwards `json` can only be printed again or
  * deleted: its numbers have become text. */
 char *sofa_json_text(struct cJSON *json);
+/* The same on one line. */
+char *sofa_json_line(struct cJSON *json);
 
 #endif

@@ -104,6 +104,46 @@ void sofa_str_add_double(struct sofa_str *s, double x)
     sofa_str_add(s, buf);
 }
 
+/* Bytes of the character that begins here: 1-4, 0 where it is no UTF-8. */
+static size_t character_bytes(const char *text)
+{
+    unsigned char first = (unsigned char)*text;
+    size_t n = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3
+               : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+void sofa_text_clean(const char *text, char *buf, size_t size)
+{
+    static const char ellipsis[] = "...";
+    size_t used = 0, cut = 0;
+
+    while (*text) {
+        size_t n = character_bytes(text), here = n ? n : 1;
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
+
+        if (used + sizeof ellipsis <= size)
+            cut = used;
+        if (used + here >= size) {
+            snprintf(buf + cut, size - cut, "%s", ellipsis);
+            return;
+        }
+        if (n && !control)
+            memcpy(buf + used, text, n);
+        else
+            buf[used] = control ? ' ' : '?';
+        used += here;
+        text += here;
+    }
+    while (used && buf[used - 1] == ' ')
+        used--;
+    buf[used] = '\0';
+}
+
 char *sofa_format(const char *fmt, ...)
 {
     va_list ap;

@@ -33,6 +33,10 @@ void sofa_str_add_double(struct sofa_str *s, double x);
 #define SOFA_DOUBLE_TEXT_MAX 32
 void sofa_double_text(double x, char buf[SOFA_DOUBLE_TEXT_MAX]);
 
+/* Foreign text as one line for messages: control characters as blanks, none at the end, what is no UTF-8 as '?', what is too
+ * long for `size` cut and ended with "...". */
+void sofa_text_clean(const char *text, char *buf, size_t size);
+
 /* A malloc'd printf; NULL when memory is exhausted. */
 char *sofa_format(const char *fmt, ...) SOFA_PRINTF(1, 2);
 

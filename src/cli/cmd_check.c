@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "config/node.h"
 #include "opt/optimizer.h"
+#include "study/outside.h"
 #include "study/problem.h"
 #include "transformer/lm.h"
 #include "workload/workload.h"
@@ -31,14 +32,19 @@ static enum sofa_code check_algorithm(const struct sofa_node *node, struct sofa_
 static enum sofa_code check_space(const char *file, const struct sofa_node *root, struct sofa_err *err)
 {
     struct sofa_problem *p = NULL;
+    char command[200];
     enum sofa_code rc;
 
     (void)root;
     SOFA_TRY(sofa_problem_open(file, NULL, &p, err));
     SOFA_TRY(check_algorithm(p->space->search.algorithm_node, err));
-    printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; workload %s, hardware %s\n", file,
-           p->space->name, p->space->dims, sofa_space_points(p->space), p->n_objectives, p->n_constraints, p->workload.name,
-           p->hardware.name);
+    printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; ", file, p->space->name, p->space->dims,
+           sofa_space_points(p->space), p->n_objectives, p->n_constraints);
+    sofa_outside_command(p, command, sizeof command);
+    if (*command)
+        printf("evaluator %s\n", command);
+    else
+        printf("workload %s, hardware %s\n", p->workload.name, p->hardware.name);
 out:
     sofa_problem_free(p);
     return rc;

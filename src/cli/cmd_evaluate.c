@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/signals.h"
 #include "model/explain.h"
 #include "model/simulator.h"
 #include "report/report.h"
@@ -149,9 +150,17 @@ out:
     return rc;
 }
 
+/* What asks about our own model. */
+static enum sofa_code refuse_model_options(const struct evaluate_options *o, struct sofa_err *err)
+{
+    const char *given = o->simulate ? "--simulate" : o->explain ? "--explain" : o->action_counts ? "--action-counts" : NULL;
+
+    return given ? sofa_fail(err, SOFA_E_USAGE, "%s: it is of our own model; this space has an evaluator", given) : SOFA_OK;
+}
+
 static enum sofa_code evaluate(const struct evaluate_options *o, const char *file, struct sofa_err *err)
 {
-    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_evaluator evaluator = {.problem = NULL};
     struct sofa_problem *problem = NULL;
     struct sofa_simulated simulated;
     struct sofa_evaluation e;
@@ -159,13 +168,16 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
     enum sofa_code rc;
 
     SOFA_TRY(sofa_problem_open(file, o->isa, &problem, err));
+    if (problem->space->evaluator.node)
+        SOFA_TRY(refuse_model_options(o, err));
     design = problem->space->base;
     if (o->point)
         SOFA_TRY(apply_point(problem->space, o->point, &design, err));
     for (size_t i = 0; i < o->set.count; i++)
         SOFA_TRY(sofa_space_set(problem->space, o->set.item[i], &design, err));
-    SOFA_TRY(sofa_problem_measure_dense(problem, NULL, err));
-    SOFA_TRY(sofa_evaluate_design(problem, &design, NULL, NULL, &arena, &e, err));
+    SOFA_TRY(sofa_problem_measure_dense(problem, &sofa_stop, err));
+    SOFA_TRY(sofa_evaluator_init(&evaluator, problem, NULL, &sofa_stop, err));
+    SOFA_TRY(sofa_evaluate_design(&evaluator, 0, &design, &e, err));
     if (o->explain || o->action_counts) {
         rc = print_trace(o, problem, &design, &e, err);
         goto out;
@@ -175,8 +187,8 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
                                &simulated.dram_bytes, err));
     rc = print(problem, &design, &e, o->simulate && e.result.feasible ? &simulated : NULL, o->json, err);
 out:
+    sofa_evaluator_release(&evaluator);
     sofa_problem_free(problem);
-    sofa_arena_release(&arena);
     return rc;
 }
 
@@ -188,8 +200,10 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     bool done;
 
     SOFA_TRY(sofa_options_read(&sofa_cmd_evaluate, argc, argv, &o, &operands, &done, err));
-    if (!done)
-        rc = evaluate(&o, argv[1], err);
+    if (done)
+        goto out;
+    sofa_catch_signals();
+    rc = evaluate(&o, argv[1], err);
 out:
     return rc;
 }

@@ -116,7 +116,7 @@ double sofa_model_full_power(const struct sofa_hardware *hw, const struct sofa_d
                              double *power);
 
 /* Who supplies a metric's value. */
-enum sofa_metric_source { SOFA_METRIC_MODEL, SOFA_METRIC_STUDY };
+enum sofa_metric_source { SOFA_METRIC_MODEL, SOFA_METRIC_STUDY, SOFA_METRIC_OUTSIDE };
 struct sofa_metric {
     const char *name, *unit;
     bool maximise;

@@ -29,12 +29,12 @@ static void add_values(cJSON *root, const struct sofa_problem *p, const struct s
             add_number(metrics, p->metric[i].name, e->metric[i]);
 }
 
-static void add_breakdowns(cJSON *root, const struct sofa_evaluation *e)
+static void add_breakdowns(cJSON *root, const struct sofa_problem *p, const struct sofa_evaluation *e)
 {
     cJSON *all = cJSON_AddObjectToObject(root, "breakdown");
     struct sofa_part part;
 
-    for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++) {
+    for (int b = 0; b < SOFA_BREAKDOWN_COUNT && !p->space->evaluator.node; b++) {
         cJSON *one = cJSON_AddObjectToObject(all, sofa_breakdown_names[b]);
 
         for (size_t i = 0; sofa_model_part((enum sofa_breakdown)b, i, &e->result, &part); i++)
@@ -83,7 +83,7 @@ struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const s
     violations = cJSON_AddArrayToObject(root, "violations");
     for (size_t i = 0; i < evaluation->violations; i++)
         cJSON_AddItemToArray(violations, cJSON_CreateString(evaluation->violation[i]));
-    add_breakdowns(root, evaluation);
+    add_breakdowns(root, problem, evaluation);
     add_sources(root, problem, evaluation);
     add_parameters(root, problem->space, design);
     if (simulated) {
@@ -145,7 +145,7 @@ void sofa_report_evaluation_text(const struct sofa_problem *problem, const struc
 {
     add_design(problem->space, design, out);
     add_metrics(problem, evaluation, out);
-    if (evaluation->result.feasible)
+    if (evaluation->result.feasible && !problem->space->evaluator.node)
         for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++)
             add_breakdown((enum sofa_breakdown)b, evaluation, out);
     if (simulated)

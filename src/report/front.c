@@ -65,6 +65,40 @@ static cJSON *point_json(const struct sofa_problem *p, const struct sofa_trial *
     return point;
 }
 
+/* What our own model ran on. */
+static void add_workload(cJSON *root, const struct sofa_problem *p)
+{
+    cJSON *o = cJSON_AddObjectToObject(root, "workload");
+
+    cJSON_AddStringToObject(o, "name", p->workload.name);
+    cJSON_AddStringToObject(o, "scope", sofa_scope_names[p->workload.scope]);
+    cJSON_AddStringToObject(o, "statistics", sofa_problem_statistics(p));
+    cJSON_AddNumberToObject(o, "batch", p->workload.batch);
+    cJSON_AddNumberToObject(o, "queries", p->workload.queries);
+    cJSON_AddNumberToObject(o, "keys", p->workload.keys);
+}
+
+/* An outside evaluator, and what its parameters are: no other list tells. */
+static void add_evaluator(cJSON *root, const struct sofa_space *space)
+{
+    cJSON *o = cJSON_AddObjectToObject(root, "evaluator"), *list = cJSON_AddArrayToObject(o, "command");
+
+    for (char *const *word = space->evaluator.command; *word; word++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(*word));
+    list = cJSON_AddArrayToObject(o, "parameters");
+    for (size_t i = 0; i < space->n_parameters; i++) {
+        const struct sofa_parameter *p = &space->parameter[i];
+        cJSON *row = cJSON_CreateObject(), *names;
+
+        cJSON_AddStringToObject(row, "name", p->key);
+        cJSON_AddStringToObject(row, "unit", p->unit);
+        names = p->names ? cJSON_AddArrayToObject(row, "values") : NULL;
+        for (size_t k = 0; names && p->names[k]; k++)
+            cJSON_AddItemToArray(names, cJSON_CreateString(p->names[k]));
+        cJSON_AddItemToArray(list, row);
+    }
+}
+
 static void add_head(cJSON *root, const struct sofa_study *s)
 {
     const struct sofa_space *space = s->problem->space;
@@ -77,13 +111,10 @@ static void add_head(cJSON *root, const struct sofa_study *s)
     o = cJSON_AddObjectToObject(root, "space");
     cJSON_AddStringToObject(o, "name", space->name);
     cJSON_AddStringToObject(o, "sha256", space->sha256);
-    o = cJSON_AddObjectToObject(root, "workload");
-    cJSON_AddStringToObject(o, "name", s->problem->workload.name);
-    cJSON_AddStringToObject(o, "scope", sofa_scope_names[s->problem->workload.scope]);
-    cJSON_AddStringToObject(o, "statistics", sofa_problem_statistics(s->problem));
-    cJSON_AddNumberToObject(o, "batch", s->problem->workload.batch);
-    cJSON_AddNumberToObject(o, "queries", s->problem->workload.queries);
-    cJSON_AddNumberToObject(o, "keys", s->problem->workload.keys);
+    if (space->evaluator.node)
+        add_evaluator(root, space);
+    else
+        add_workload(root, s->problem);
     cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
     cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
     o = cJSON_AddObjectToObject(root, "search");
@@ -117,6 +148,21 @@ static void csv_head(const struct sofa_problem *p, struct sofa_str *out)
     sofa_str_add(out, "\n");
 }
 
+/* In quotes where RFC 4180 asks for them. */
+static void csv_text(const char *text, struct sofa_str *out)
+{
+    if (!text[strcspn(text, ",\"\r\n")]) {
+        sofa_str_add(out, text);
+        return;
+    }
+    sofa_str_add(out, "\"");
+    for (; *text; text++) {
+        sofa_str_add(out, *text == '"' ? "\"" : "");
+        sofa_str_add_bytes(out, text, 1);
+    }
+    sofa_str_add(out, "\"");
+}
+
 static void csv_row(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_str *out)
 {
     sofa_str_addf(out, "%zu", t->id);
@@ -125,7 +171,7 @@ static void csv_row(const struct sofa_problem *p, const struct sofa_trial *t, st
 
         sofa_str_add(out, ",");
         if (d->parameter->kind == SOFA_PARAMETER_CHOICE)
-            sofa_str_add(out, d->parameter->names[(int)d->value[t->x[i]]]);
+            csv_text(d->parameter->names[(int)d->value[t->x[i]]], out);
         else
             sofa_str_add_double(out, d->value[t->x[i]]);
     }
@@ -157,7 +203,7 @@ static enum sofa_code write_json(const struct sofa_study *study, const char *fol
     enum sofa_code rc = line ? write_file(folder, "pareto.json", line, err) : sofa_fail_nomem(err, "the front");
 
     free(line);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(root);
     return rc;
 }

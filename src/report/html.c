@@ -25,8 +25,8 @@ static void add_head(const struct sofa_report_data *d, struct sofa_str *out)
     element(out, "<title>", d->name, ": sofa-dse report</title>\n<style>\n");
     sofa_str_add(out, sofa_html_style);
     element(out, "</style>\n</head>\n<body>\n<header>\n<h1>", d->name, "</h1>\n");
-    sofa_str_add(
-        out, "<div class=\"soft\">Design-space exploration of a sparse-attention accelerator</div>\n<dl>\n");
+    sofa_str_addf(out, "<div class=\"soft\">Design-space exploration %s</div>\n<dl>\n",
+                  d->outside ? "with an outside evaluator" : "of a sparse-attention accelerator");
     for (size_t i = 0; i < d->n_facts; i++) {
         element(out, "<div><dt>", d->fact[i].name, "</dt>");
         element(out, "<dd>", d->fact[i].text, "</dd></div>\n");
@@ -62,7 +62,7 @@ static void add_objectives(const struct sofa_report_data *d, struct sofa_str *ou
         "<th>best on the front</th><th>constraint</th><th>reference point</th><th>what it is</th></tr></thead>\n<tbody>\n");
     for (size_t k = 0; k < d->n_objectives; k++) {
         const struct sofa_report_objective *o = &d->objective[k];
-        const struct sofa_metric *m = sofa_metric_find(o->name);
+        const struct sofa_metric *m = d->outside ? NULL : sofa_metric_find(o->name);
 
         element(out, "<tr><td>", o->name, "</td>");
         sofa_str_add(out, o->sign > 0 ? "<td>minimize</td>" : "<td>maximize</td>");
@@ -105,10 +105,10 @@ static void group_text(const struct sofa_report_data *d, const struct sofa_histo
     size_t number;
 
     for (size_t i = first; i < first + n; i++) {
-        sofa_report_parameter_text(d->history.parameter[i], t->value[i], text);
+        sofa_report_parameter_text(d->parameter[i], t->value[i], text);
         number = strcspn(text, " ");
         if (i + 1 < first + n) {
-            sofa_report_parameter_text(d->history.parameter[i + 1], t->value[i + 1], next);
+            sofa_report_parameter_text(d->parameter[i + 1], t->value[i + 1], next);
             if (strcmp(text + number, next + strcspn(next, " ")) == 0)
                 text[number] = '\0';
         }

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "space/parameter.h"
 #include "study/history.h"
 
 #define SOFA_REPORT_OBJECTIVES_MAX 8
@@ -41,6 +42,8 @@ struct sofa_report_data {
     const char **constraint; /* [n_constraints] as written */
     struct sofa_report_fact fact[16];
     bool *on_front; /* [n_trials] */
+    bool outside;   /* of an outside evaluator, whose names are not ours */
+    const struct sofa_parameter **parameter; /* [n_parameters] what is known of each axis, NULL for nothing */
     /* hypervolume of the front after `after` trials, at up to SOFA_REPORT_STEPS_MAX places */
     size_t n_steps;
     struct sofa_report_step {
@@ -60,7 +63,8 @@ const char *sofa_report_shown_unit(const char *metric, const char *unit);
 /* "152 µs", "64 KiB" */
 void sofa_report_value_text(const struct sofa_report_objective *o, double value,
                             char buf[SOFA_REPORT_TEXT_MAX]);
-void sofa_report_parameter_text(const char *name, double value, char buf[SOFA_REPORT_TEXT_MAX]);
+/* `p` may be NULL: a plain number. */
+void sofa_report_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_REPORT_TEXT_MAX]);
 /* A unit as it is printed: "us" becomes "µs", "mm2" becomes "mm²".  Cut to `size`. */
 void sofa_report_pretty_unit(const char *unit, char *out, size_t size);
 

@@ -68,7 +68,8 @@ static enum sofa_code read_objective(struct reading *r, const cJSON *item, const
                                         .limit = NAN,
                                         .sign = strcmp(goal, "maximize") == 0 ? -1 : 1,
                                         .reference = number_of(reference)};
-    o->shown_unit = o->name && o->unit ? sofa_report_shown_unit(o->name, o->unit) : NULL;
+    if (o->name && o->unit)
+        o->shown_unit = r->data->outside ? o->unit : sofa_report_shown_unit(o->name, o->unit);
     return o->shown_unit ? SOFA_OK : sofa_fail_nomem(r->err, r->file);
 }
 
@@ -131,6 +132,65 @@ static enum sofa_code read_constraints(struct reading *r)
     return d->constraint ? SOFA_OK : sofa_fail_nomem(r->err, r->file);
 }
 
+/* The parameters of an outside evaluator, as the front tells them. */
+static enum sofa_code read_row(struct reading *r, const cJSON *item, struct sofa_parameter *p)
+{
+    struct sofa_arena *arena = &r->data->history.arena;
+    const char *name = text_of(item, "name"), *unit = text_of(item, "unit");
+    const cJSON *value, *values;
+    const char **names;
+    size_t n, i = 0;
+
+    if (!name || !unit)
+        return fail(r, "a parameter of the evaluator lacks its name or unit");
+    values = list_of(item, "values", &n);
+    *p = (struct sofa_parameter){.key = keep(r, name), .unit = keep(r, unit), .help = "",
+                                 .kind = n ? SOFA_PARAMETER_CHOICE : SOFA_PARAMETER_NUMBER};
+    p->names = names = sofa_arena_zalloc(arena, n + 1, sizeof *names);
+    if (!p->key || !p->unit || !names)
+        return sofa_fail_nomem(r->err, r->file);
+    cJSON_ArrayForEach(value, values)
+    {
+        if (!cJSON_IsString(value))
+            return fail(r, "a value of the evaluator is not a text");
+        names[i] = keep(r, value->valuestring);
+        if (!names[i++])
+            return sofa_fail_nomem(r->err, r->file);
+    }
+    return SOFA_OK;
+}
+
+/* What is known of the axes: rows of the evaluator, or of our own table by the name before the dot. */
+static enum sofa_code read_parameters(struct reading *r)
+{
+    struct sofa_report_data *d = r->data;
+    const cJSON *evaluator = cJSON_GetObjectItemCaseSensitive(r->root, "evaluator");
+    char key[SOFA_PARAMETER_KEY_MAX];
+    struct sofa_parameter *table;
+    enum sofa_code rc = SOFA_OK;
+    size_t n;
+    const cJSON *list = list_of(evaluator, "parameters", &n);
+
+    table = sofa_arena_zalloc(&d->history.arena, n + 1, sizeof *table);
+    d->parameter = sofa_arena_zalloc(&d->history.arena, d->history.n_parameters + 1, sizeof *d->parameter);
+    if (!table || !d->parameter)
+        return sofa_fail_nomem(r->err, r->file);
+    for (size_t i = 0; i < n; i++)
+        SOFA_TRY(read_row(r, cJSON_GetArrayItem(list, (int)i), &table[i]));
+    for (size_t k = 0; k < d->history.n_parameters; k++) {
+        const char *name = d->history.parameter[k];
+
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(table[i].key, name) == 0)
+                d->parameter[k] = &table[i];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(name, "."), name);
+        if (!d->outside)
+            d->parameter[k] = sofa_parameter_find(key);
+    }
+out:
+    return rc;
+}
+
 static void add_fact(struct reading *r, const char *name, const char *fmt, ...) SOFA_PRINTF(3, 4);
 static void add_fact(struct reading *r, const char *name, const char *fmt, ...)
 {
@@ -162,6 +222,17 @@ static void add_trial_facts(struct reading *r)
     add_fact(r, "Time in evaluations", "%.4g s", seconds);
 }
 
+static void add_command(struct reading *r)
+{
+    const cJSON *evaluator = cJSON_GetObjectItemCaseSensitive(r->root, "evaluator"), *word;
+    struct sofa_str text = SOFA_STR_INIT;
+
+    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(evaluator, "command"))
+        sofa_str_addf(&text, "%s%s", text.length ? " " : "", cJSON_IsString(word) ? word->valuestring : "");
+    add_fact(r, "Evaluator", "%s", text.text);
+    sofa_str_release(&text);
+}
+
 static void add_facts(struct reading *r)
 {
     const cJSON *space = cJSON_GetObjectItemCaseSensitive(r->root, "space");
@@ -175,6 +246,8 @@ static void add_facts(struct reading *r)
         add_fact(r, "Workload", "%s, %s; statistics %s", text,
                  text_of(workload, "scope") ? text_of(workload, "scope") : "",
                  text_of(workload, "statistics") ? text_of(workload, "statistics") : "unknown");
+    if (r->data->outside)
+        add_command(r);
     if ((text = text_of(search, "algorithm")))
         add_fact(r, "Search", "%s, seed %.17g", text, seed);
     add_trial_facts(r);
@@ -340,6 +413,8 @@ static enum sofa_code read_all(struct reading *r)
     if (!r->data->name)
         return sofa_fail_nomem(r->err, r->file);
     r->data->hypervolume = number_of(cJSON_GetObjectItemCaseSensitive(r->root, "hypervolume"));
+    r->data->outside = cJSON_HasObjectItem(r->root, "evaluator");
+    SOFA_TRY(read_parameters(r));
     SOFA_TRY(read_objectives(r));
     SOFA_TRY(read_constraints(r));
     SOFA_TRY(mark_front(r));

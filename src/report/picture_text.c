@@ -68,18 +68,15 @@ void sofa_report_value_text(const struct sofa_report_objective *o, double value,
     sofa_report_pretty_unit(text, buf, SOFA_REPORT_TEXT_MAX);
 }
 
-void sofa_report_parameter_text(const char *name, double value, char buf[SOFA_REPORT_TEXT_MAX])
+void sofa_report_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_REPORT_TEXT_MAX])
 {
-    char key[SOFA_REPORT_TEXT_MAX], text[SOFA_PARAMETER_TEXT_MAX];
-    const struct sofa_parameter *p;
+    char text[SOFA_PARAMETER_TEXT_MAX];
     double choices = INFINITY;
 
-    snprintf(key, sizeof key, "%.*s", (int)strcspn(name, "."), name);
-    p = sofa_parameter_find(key);
     if (p && p->kind == SOFA_PARAMETER_CHOICE)
         for (choices = 0; p->names[(size_t)choices];)
             choices++;
-    if (p && value >= 0 && (value < choices || isinf(choices)))
+    if (p && (p->kind != SOFA_PARAMETER_CHOICE || (value >= 0 && value < choices)))
         sofa_parameter_text(p, value, text);
     else
         snprintf(text, sizeof text, "%.6g", value);

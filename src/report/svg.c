@@ -293,7 +293,7 @@ static double *levels_of(const struct sofa_report_data *d, size_t parameter, siz
 #define LETTER 6.0 /* widths of a tick's letters, about */
 
 /* As many of the levels are written as there is room for, evenly: the first always. */
-static void add_levels(const struct sofa_svg_frame *f, const char *name, const double *level, size_t n,
+static void add_levels(const struct sofa_svg_frame *f, const struct sofa_parameter *p, const double *level, size_t n,
                        struct sofa_str *out)
 {
     double slot = (f->right - f->left) / (double)n, widest = 0;
@@ -301,12 +301,12 @@ static void add_levels(const struct sofa_svg_frame *f, const char *name, const d
     size_t every;
 
     for (size_t i = 0; i < n; i++) {
-        sofa_report_parameter_text(name, level[i], text);
+        sofa_report_parameter_text(p, level[i], text);
         widest = fmax(widest, LETTER * (double)strlen(text) + 6);
     }
     every = (size_t)ceil(widest / slot);
     for (size_t i = 0; i < n; i += every) {
-        sofa_report_parameter_text(name, level[i], text);
+        sofa_report_parameter_text(p, level[i], text);
         sofa_svg_text(out, "tick mid", f->left + ((double)i + 0.5) * slot, f->bottom + 15, "", text);
     }
 }
@@ -343,7 +343,7 @@ void sofa_svg_parameter(const struct sofa_report_data *data, size_t parameter, s
     sofa_svg_begin(out, 300, 152, false, data->history.parameter[parameter]);
     sofa_svg_y_axis(&f, out);
     sofa_svg_border(&f, out);
-    add_levels(&f, data->history.parameter[parameter], level, n, out);
+    add_levels(&f, data->parameter[parameter], level, n, out);
     for (int front = 0; front < 2; front++) {
         for (size_t i = 0; i < data->history.n_trials; i++) {
             const struct sofa_history_trial *t = &data->history.trial[i];

@@ -56,7 +56,7 @@ static void fill_group(const struct sofa_study *s, struct table *t, size_t first
 static void fill_objective(const struct sofa_study *s, struct table *t, size_t objective, size_t column)
 {
     const struct sofa_metric *m = s->problem->objective[objective].metric;
-    const char *unit = sofa_report_shown_unit(m->name, m->unit);
+    const char *unit = m->source == SOFA_METRIC_OUTSIDE ? m->unit : sofa_report_shown_unit(m->name, m->unit);
 
     snprintf(cell(t, 0, column), CELL_MAX, "%s", m->name);
     for (size_t r = 0; r < s->n_front; r++)

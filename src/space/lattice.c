@@ -203,10 +203,10 @@ static enum sofa_code bind_parameter(struct sofa_space *space, size_t i, struct 
     enum sofa_code rc;
 
     SOFA_TRY(read_levels(space, p, space->parameters_node->item[i], &levels, &each_layer, err));
-    if (levels.count == 1) {
+    if (levels.count == 1 || space->evaluator.node) /* hardware has defaults of its own */
         sofa_parameter_apply(p, levels.value[0], -1, &space->base);
+    if (levels.count == 1)
         goto out;
-    }
     if (!each_layer) {
         rc = add_dim(space, p, &levels, -1, err);
         goto out;
@@ -345,6 +345,6 @@ enum sofa_code sofa_space_set(const struct sofa_space *space, const char *assign
         return sofa_fail(err, SOFA_E_USAGE, "--set: '%s' is not NAME=VALUE", assignment);
     snprintf(name, sizeof name, "%.*s", (int)n, assignment);
     if (sofa_space_put(space, name, assignment + n + 1, false, design, &why) != SOFA_OK)
-        return sofa_fail(err, SOFA_E_USAGE, "--set %s", why.text);
+        return sofa_fail(err, SOFA_E_USAGE, "--set: %s", why.text);
     return SOFA_OK;
 }

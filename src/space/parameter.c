@@ -149,6 +149,8 @@ void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[
 {
     if (p->kind == SOFA_PARAMETER_CHOICE)
         snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%s", p->names[(int)value]);
+    else if (strcmp(p->unit, "1") == 0)
+        snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%.10g", value);
     else
         sofa_quantity_text(value, p->unit, buf);
 }

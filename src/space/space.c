@@ -24,6 +24,7 @@ static const struct sofa_field space_table[] = {
     {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct space_fields, name), .required = true},
     {.key = "workload", NODE(workload)},
     {.key = "hardware", NODE(hardware)},
+    {.key = "evaluator", NODE(evaluator)},
     {.key = "parameters", NODE(parameters), .required = true},
     {.key = "objectives", NODE(objectives)},
     {.key = "objective", NODE(objective)},

@@ -114,7 +114,8 @@ struct sofa_space {
     struct sofa_space_paper paper;
     struct sofa_space_evaluator evaluator;
     /* laid out by sofa_space_bind */
-    struct sofa_design base; /* hardware's defaults, and parameters with one value */
+    struct sofa_design base; /* hardware's defaults, and parameters with one value; with an outside evaluator
+                                the first value of each */
     size_t dims;
     struct sofa_space_dim *dim;
 };

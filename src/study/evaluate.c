@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "study/outside.h"
 
 double sofa_statistics_density(const struct sofa_statistics *statistics)
 {
@@ -99,9 +100,13 @@ static void judge(const struct sofa_problem *p, bool with_accuracy, struct sofa_
     for (size_t i = 0; i < p->n_constraints; i++) {
         const struct sofa_problem_constraint *c = &p->constraint[i];
 
+        double value = sofa_problem_value(p, c->metric, e->metric);
+
         if (!with_accuracy && sofa_metric_is_accuracy(c->metric))
             continue;
-        if (!sofa_constraint_holds(c, sofa_problem_value(p, c->metric, e->metric)))
+        if (!e->result.feasible && isnan(value))
+            continue; /* the reason says it all */
+        if (!sofa_constraint_holds(c, value))
             add_violation(e, c->text);
     }
 }
@@ -120,24 +125,59 @@ void sofa_evaluate_cheaply(const struct sofa_problem *problem, const struct sofa
     finish(problem, design, NULL, statistics, evaluation);
 }
 
-enum sofa_code sofa_evaluate_design(const struct sofa_problem *problem, const struct sofa_design *design,
-                                    struct sofa_measurements *measurements, const atomic_bool *cancel,
-                                    struct sofa_arena *arena, struct sofa_evaluation *evaluation, struct sofa_err *err)
+enum sofa_code sofa_evaluator_init(struct sofa_evaluator *evaluator, const struct sofa_problem *problem,
+                                   struct sofa_measurements *measurements, const atomic_bool *cancel, struct sofa_err *err)
 {
-    bool runs = sofa_problem_runs_kernel(problem);
-    double start = sofa_seconds();
+    const struct sofa_space_evaluator *outside = &problem->space->evaluator;
+
+    *evaluator = (struct sofa_evaluator){.problem = problem, .measurements = measurements, .cancel = cancel,
+                                         .arena = SOFA_ARENA_INIT};
+    if (!outside->node)
+        return SOFA_OK;
+    return sofa_child_new(outside->command, outside->folder, outside->timeout_s, &evaluator->child, err);
+}
+
+void sofa_evaluator_release(struct sofa_evaluator *evaluator)
+{
+    sofa_child_free(evaluator->child);
+    sofa_arena_release(&evaluator->arena);
+}
+
+/* By our own model. */
+static enum sofa_code evaluate(struct sofa_evaluator *ev, const struct sofa_design *design, struct sofa_evaluation *e,
+                               struct sofa_err *err)
+{
+    const struct sofa_problem *p = ev->problem;
+    bool runs = sofa_problem_runs_kernel(p);
     struct sofa_measured m;
     enum sofa_code rc = SOFA_OK;
 
     if (runs) {
-        SOFA_TRY(sofa_measure(problem, design, measurements, cancel, arena, &m, err));
-        if (problem->lm && !isfinite(accuracy_loss(problem, &m))) {
+        SOFA_TRY(sofa_measure(p, design, ev->measurements, ev->cancel, &ev->arena, &m, err));
+        if (p->lm && !isfinite(accuracy_loss(p, &m))) {
             rc = sofa_fail(err, SOFA_E_EVAL, "the loss of the language model is not a number");
             goto out;
         }
     }
-    evaluation->selection = runs ? m.selection : problem->given;
-    finish(problem, design, runs ? &m : NULL, &evaluation->selection, evaluation);
+    e->selection = runs ? m.selection : p->given;
+    finish(p, design, runs ? &m : NULL, &e->selection, e);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_evaluate_design(struct sofa_evaluator *evaluator, size_t id, const struct sofa_design *design,
+                                    struct sofa_evaluation *evaluation, struct sofa_err *err)
+{
+    double start = sofa_seconds();
+    enum sofa_code rc;
+
+    sofa_arena_reset(&evaluator->arena);
+    if (evaluator->child) {
+        SOFA_TRY(sofa_outside_ask(evaluator->problem, evaluator->child, id, design, evaluator->cancel, evaluation, err));
+        judge(evaluator->problem, true, evaluation);
+    } else {
+        SOFA_TRY(evaluate(evaluator, design, evaluation, err));
+    }
     evaluation->seconds = sofa_seconds() - start;
 out:
     return rc;
@@ -150,7 +190,12 @@ const char *sofa_problem_statistics(const struct sofa_problem *problem)
 
 void sofa_evaluate_source(const struct sofa_problem *problem, const struct sofa_metric *metric, char *text, size_t size)
 {
-    if (metric->source == SOFA_METRIC_MODEL)
+    char command[128];
+
+    if (metric->source == SOFA_METRIC_OUTSIDE) {
+        sofa_outside_command(problem, command, sizeof command);
+        snprintf(text, size, "evaluator: %s", command);
+    } else if (metric->source == SOFA_METRIC_MODEL)
         snprintf(text, size, "model: %s, scope %s, statistics %s", problem->hardware.name,
                  sofa_scope_names[problem->workload.scope], sofa_problem_statistics(problem));
     else if (problem->lm)

@@ -37,19 +37,17 @@ void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
     }
 }
 
-/* The worker's part: runs on its thread, touches its flight and its arena alone. */
+/* The worker's part: runs on its thread, touches its flight and its evaluator alone. */
 void sofa_loop_evaluate(void *task, size_t worker, void *ctx)
 {
     struct sofa_flight *f = task;
     struct sofa_loop *l = ctx;
-    struct sofa_arena *arena = &l->arena[worker];
     struct sofa_evaluation e;
     struct sofa_design design;
 
-    sofa_arena_reset(arena);
     sofa_space_design(l->problem->space, f->trial.x, &design);
     f->trial.worker = worker;
-    f->rc = sofa_evaluate_design(l->problem, &design, l->measurements, l->options->cancel, arena, &e, &f->err);
+    f->rc = sofa_evaluate_design(&l->evaluator[worker], f->trial.id, &design, &e, &f->err);
     if (f->rc == SOFA_OK)
         f->rc = sofa_trial_fill(&f->trial, l->problem, &e, &f->selection, &f->err);
 }
@@ -130,9 +128,12 @@ static enum sofa_code note_failure(struct sofa_flight *f, struct sofa_err *err)
     return f->trial.reason ? SOFA_OK : sofa_fail_nomem(err, "a failure's text");
 }
 
-static void count_status(struct sofa_loop *l, enum sofa_trial_status status)
+/* Failures in a row are those of this run: what made them may have been mended since. */
+static void count_status(struct sofa_loop *l, const struct sofa_flight *f)
 {
-    l->failures = status == SOFA_TRIAL_FAILED ? l->failures + 1 : 0;
+    enum sofa_trial_status status = f->trial.status;
+
+    l->failures = status == SOFA_TRIAL_FAILED && !f->stored ? l->failures + 1 : 0;
     l->failed += status == SOFA_TRIAL_FAILED;
     l->infeasible += status == SOFA_TRIAL_INFEASIBLE;
 }
@@ -140,6 +141,7 @@ static void count_status(struct sofa_loop *l, enum sofa_trial_status status)
 /* Takes over the oldest flight, which is done: into the store, the study, the models. */
 static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct sofa_err *err)
 {
+    double misses[SOFA_OPT_CONSTRAINTS_MAX];
     enum sofa_code rc = SOFA_OK;
     struct sofa_design design;
 
@@ -151,8 +153,9 @@ static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct so
         sofa_space_design(l->problem->space, f->trial.x, &design);
         SOFA_TRY(sofa_predictor_add(l->predictor, &design, &f->selection, err));
     }
-    SOFA_TRY(sofa_optimizer_tell(l->optimizer, f->trial.x, f->trial.y, opt_status(f->trial.status), err));
-    count_status(l, f->trial.status);
+    sofa_problem_misses(l->problem, f->trial.metric, misses);
+    SOFA_TRY(sofa_optimizer_tell_all(l->optimizer, f->trial.x, f->trial.y, misses, opt_status(f->trial.status), err));
+    count_status(l, f);
     SOFA_TRY(sofa_study_take(l->study, &f->trial, err));
     l->told++;
     report_progress(l);

@@ -33,7 +33,7 @@ struct sofa_loop {
     struct sofa_predictor *predictor;
     struct sofa_measurements *measurements;
     struct sofa_workers *workers;
-    struct sofa_arena *arena;     /* [jobs] one per worker */
+    struct sofa_evaluator *evaluator; /* [jobs] one per worker */
     struct sofa_selection *cheap; /* [layers] scratch of the cheap function */
     struct sofa_flight *flight;        /* [parallel] ring, by id */
     struct sofa_stored *stored;        /* trials read from the store, by id */

@@ -181,6 +181,8 @@ static enum sofa_code take_reference(struct merging *g, size_t i, const cJSON *f
     for (size_t k = 0; k < g->m; k++) {
         const cJSON *v = cJSON_GetArrayItem(list, (int)k);
 
+        if (cJSON_IsNull(v) && !cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(g->document[i], "points")))
+            continue; /* it follows from a front, and there is none */
         if (!cJSON_IsNumber(v))
             return fail_input(g, i, "no 'reference_point'", err);
         g->group[index].reference[k] = fmax(g->group[index].reference[k], g->sign[k] * v->valuedouble);
@@ -297,8 +299,8 @@ static void copy_member(cJSON *to, const cJSON *from, const char *key)
 
 static cJSON *sources_json(const struct merging *g)
 {
-    static const char *const keys[] = {"program", "space", "workload", "constraints", "search", "reference_point", "hypervolume",
-                                       "fronts", "sources"};
+    static const char *const keys[] = {"program", "space", "workload", "evaluator", "constraints", "search", "reference_point",
+                                       "hypervolume", "fronts", "sources"};
     cJSON *list = cJSON_CreateArray();
 
     for (size_t i = 0; i < g->n; i++) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/unit.h"
+#include "study/outside.h"
 
 enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *folder, const char *name, char **path,
                                       struct sofa_err *err)
@@ -30,7 +31,7 @@ enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *
 
 bool sofa_problem_runs_kernel(const struct sofa_problem *problem)
 {
-    return problem->lm || !problem->given.head;
+    return !problem->space->evaluator.node && (problem->lm || !problem->given.head);
 }
 
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
@@ -117,6 +118,9 @@ static enum sofa_code resolve_objectives(struct sofa_problem *p, struct sofa_err
         SOFA_TRY(need_metric(p, o->node, metric, err));
         p->objective[i].metric = metric;
         p->objective[i].sign = o->goal ? o->goal : metric->maximise ? -1 : 1;
+        p->objective[i].reference = NAN;
+        if (o->reference)
+            SOFA_TRY(sofa_node_number(o->reference, metric->unit, &p->objective[i].reference, err));
     }
     p->n_objectives = space->n_objectives;
 out:
@@ -154,6 +158,21 @@ out:
     return rc;
 }
 
+/* +1 for an upper limit, -1 for a lower one. */
+static double sense_of(const struct sofa_problem_constraint *c)
+{
+    return c->relation == SOFA_LESS || c->relation == SOFA_LESS_EQUAL ? 1 : -1;
+}
+
+void sofa_problem_misses(const struct sofa_problem *problem, const double *values, double *g)
+{
+    for (size_t i = 0; i < problem->n_learnt; i++) {
+        const struct sofa_problem_constraint *c = problem->learnt[i];
+
+        g[i] = sense_of(c) * (sofa_problem_value(problem, c->metric, values) - c->limit);
+    }
+}
+
 double sofa_problem_limit(const struct sofa_problem *problem, size_t slot)
 {
     const struct sofa_problem_objective *o = &problem->objective[slot];
@@ -161,9 +180,8 @@ double sofa_problem_limit(const struct sofa_problem *problem, size_t slot)
 
     for (size_t i = 0; i < problem->n_constraints; i++) {
         const struct sofa_problem_constraint *c = &problem->constraint[i];
-        double sense = c->relation == SOFA_LESS || c->relation == SOFA_LESS_EQUAL ? 1 : -1;
 
-        if (c->metric == o->metric && sense == o->sign)
+        if (c->metric == o->metric && sense_of(c) == o->sign)
             limit = fmin(limit, o->sign * c->limit);
     }
     return limit;
@@ -192,9 +210,31 @@ static void resolve_uncertain(struct sofa_problem *p)
         if (known)
             continue;
         if (p->n_slots == p->n_objectives)
-            p->objective[p->n_slots++] = (struct sofa_problem_objective){m, m->maximise ? -1 : 1};
+            p->objective[p->n_slots++] = (struct sofa_problem_objective){m, m->maximise ? -1 : 1, NAN};
         note_uncertain(p, p->n_objectives);
     }
+}
+
+/* Nothing is known of an outside evaluator but what it tells.  A limit on an objective, from the side it is
+ * drawn to, becomes its reference point; the other constraints are learnt. */
+static enum sofa_code resolve_outside(struct sofa_problem *p, struct sofa_err *err)
+{
+    p->uncertain = SOFA_PROBLEM_ALL;
+    p->n_slots = p->n_objectives;
+    for (size_t i = 0; i < p->n_constraints; i++) {
+        const struct sofa_problem_constraint *c = &p->constraint[i];
+        bool stands = false;
+
+        for (size_t j = 0; j < p->n_objectives; j++)
+            stands = stands || (p->objective[j].metric == c->metric && p->objective[j].sign == sense_of(c));
+        if (stands)
+            continue;
+        if (p->n_learnt == SOFA_OPT_CONSTRAINTS_MAX)
+            return sofa_node_fail(p->space->constraint[i].node, err, "more than %d constraints with an 'evaluator'",
+                                  SOFA_OPT_CONSTRAINTS_MAX);
+        p->learnt[p->n_learnt++] = c;
+    }
+    return SOFA_OK;
 }
 
 /* The shape of a language model on windows of its text. */
@@ -335,6 +375,19 @@ out:
     return rc;
 }
 
+/* What our own model needs. */
+static enum sofa_code open_own(struct sofa_problem *p, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(open_workload(p, err));
+    SOFA_TRY(open_hardware(p, err));
+    if (!sofa_problem_runs_kernel(p))
+        rc = refuse_algorithm_axes(p, err);
+out:
+    return rc;
+}
+
 enum sofa_code sofa_problem_open(const char *space_file, const char *isa, struct sofa_problem **problem,
                                  struct sofa_err *err)
 {
@@ -355,13 +408,13 @@ enum sofa_code sofa_problem_open_with(const char *space_file, const struct sofa_
     p->n_metrics = sofa_metric_count;
     SOFA_TRY(sofa_attention_kernel_find(isa, &p->kernel, err));
     SOFA_TRY(sofa_space_read_with(space_file, override, &p->space, err));
-    SOFA_TRY(open_workload(p, err));
-    SOFA_TRY(open_hardware(p, err));
-    if (!sofa_problem_runs_kernel(p))
-        SOFA_TRY(refuse_algorithm_axes(p, err));
+    SOFA_TRY(p->space->evaluator.node ? sofa_outside_open(p, err) : open_own(p, err));
     SOFA_TRY(resolve_objectives(p, err));
     SOFA_TRY(resolve_constraints(p, err));
-    resolve_uncertain(p);
+    if (p->space->evaluator.node)
+        SOFA_TRY(resolve_outside(p, err));
+    else
+        resolve_uncertain(p);
     *problem = p;
     p = NULL;
 out:

@@ -1,7 +1,8 @@
 /*
  * A problem: a space file with everything it names opened and checked.
  *
- * The language model or the shape, the hardware, the metrics that are objectives and constraints.
+ * The language model or the shape, the hardware, the metrics that are objectives and constraints; or the
+ * outside evaluator in place of all of these.
  * Nothing in it changes once it is open: any number of threads may evaluate designs of it.
  */
 #ifndef SOFA_STUDY_PROBLEM_H
@@ -15,6 +16,7 @@
 #include "attention/synthetic.h"
 #include "base/err.h"
 #include "model/model.h"
+#include "opt/optimizer.h"
 #include "space/space.h"
 #include "transformer/lm.h"
 #include "workload/workload.h"
@@ -22,6 +24,7 @@
 struct sofa_problem_objective {
     const struct sofa_metric *metric;
     double sign; /* +1 minimise, -1 maximise: y = sign * value */
+    double reference; /* of an outside evaluator, in the metric's unit; NAN where the file gives none */
 };
 struct sofa_problem_constraint {
     const struct sofa_metric *metric;
@@ -65,6 +68,9 @@ struct sofa_problem {
     struct sofa_problem_objective objective[SOFA_OBJECTIVES_MAX + 1];
     int uncertain; /* the slot that only running the kernel tells; SOFA_PROBLEM_CERTAIN, _ALL */
     struct sofa_problem_constraint *constraint; /* [n_constraints], in the space's arena */
+    /* constraints that the optimiser learns: of an outside evaluator, those that no reference point stands for */
+    size_t n_learnt;
+    const struct sofa_problem_constraint *learnt[SOFA_OPT_CONSTRAINTS_MAX];
     struct sofa_lm_loss dense;          /* loss with dense attention; NAN until measured */
 };
 
@@ -96,6 +102,9 @@ double sofa_problem_value(const struct sofa_problem *problem, const struct sofa_
 
 /* Whether `value` satisfies a constraint; NAN never does. */
 bool sofa_constraint_holds(const struct sofa_problem_constraint *constraint, double value);
+
+/* By how much values [n_metrics] miss the constraints that are learnt, g [n_learnt]: above 0 one is violated. */
+void sofa_problem_misses(const struct sofa_problem *problem, const double *values, double *g);
 
 /* The tightest limit that the constraints put on a slot, in the minimised sense; INFINITY for none. */
 double sofa_problem_limit(const struct sofa_problem *problem, size_t slot);

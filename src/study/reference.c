@@ -6,8 +6,6 @@
 #include "study/evaluate.h"
 #include "study/study.h"
 
-#define MARGIN 0.1 /* the reference lies a tenth beyond */
-
 /* The level of an axis that loses least accuracy; where that is no matter, the smallest or largest. */
 static int reference_level(const struct sofa_space_dim *d, bool largest)
 {
@@ -33,46 +31,60 @@ static void reference_design(const struct sofa_problem *p, bool largest, struct 
 static double accuracy_reference(const struct sofa_problem *p, const struct sofa_problem_objective *o)
 {
     if (strcmp(o->metric->name, "bits_per_byte") == 0)
-        return o->sign > 0 ? p->dense.bits_per_byte * (1 + MARGIN) : 0;
+        return o->sign > 0 ? p->dense.bits_per_byte * (1 + SOFA_REFERENCE_MARGIN) : 0;
     if (strcmp(o->metric->name, "paper_objective") == 0)
         return NAN; /* that of the reference design */
     if (strcmp(o->metric->name, "accuracy_loss") == 0)
-        return o->sign > 0 ? MARGIN : 0;
+        return o->sign > 0 ? SOFA_REFERENCE_MARGIN : 0;
     return o->sign > 0 ? 1 : 0; /* shares and relative errors */
 }
 
-static enum sofa_code evaluate_corner(struct sofa_problem *p, bool largest, const atomic_bool *cancel,
-                                      struct sofa_measurements *measurements, double *worst, struct sofa_err *err)
+static enum sofa_code evaluate_corner(struct sofa_evaluator *evaluator, bool largest, double *worst, struct sofa_err *err)
 {
-    struct sofa_arena arena = SOFA_ARENA_INIT;
+    const struct sofa_problem *p = evaluator->problem;
     struct sofa_evaluation e;
     struct sofa_design design;
     enum sofa_code rc;
 
     reference_design(p, largest, &design);
-    SOFA_TRY(sofa_evaluate_design(p, &design, measurements, cancel, &arena, &e, err));
+    SOFA_TRY(sofa_evaluate_design(evaluator, 0, &design, &e, err));
     for (size_t i = 0; i < p->n_objectives; i++) {
         const struct sofa_problem_objective *o = &p->objective[i];
 
         worst[i] = fmax(worst[i], o->sign * sofa_problem_value(p, o->metric, e.metric)); /* fmax passes over NAN */
     }
 out:
-    sofa_arena_release(&arena);
     return rc;
+}
+
+/* Of an outside evaluator nothing is known beforehand but what the file gives. */
+static void outside_reference(const struct sofa_problem *p, double *reference)
+{
+    for (size_t i = 0; i < p->n_objectives; i++) {
+        double limit = sofa_problem_limit(p, i), given = p->objective[i].sign * p->objective[i].reference;
+
+        reference[i] = isfinite(limit) ? fmin(limit, isnan(given) ? limit : given) : given;
+    }
 }
 
 enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_bool *cancel, double *reference,
                                     struct sofa_err *err)
 {
+    struct sofa_evaluator evaluator = {.problem = NULL};
     struct sofa_measurements *measurements = NULL;
     double worst[SOFA_OBJECTIVES_MAX];
     enum sofa_code rc;
 
+    if (problem->space->evaluator.node) {
+        outside_reference(problem, reference);
+        return SOFA_OK;
+    }
     for (size_t i = 0; i < SOFA_OBJECTIVES_MAX; i++)
         worst[i] = -INFINITY;
     SOFA_TRY(sofa_measurements_new(2, &measurements, err));
-    SOFA_TRY(evaluate_corner(problem, false, cancel, measurements, worst, err));
-    SOFA_TRY(evaluate_corner(problem, true, cancel, measurements, worst, err));
+    SOFA_TRY(sofa_evaluator_init(&evaluator, problem, measurements, cancel, err));
+    SOFA_TRY(evaluate_corner(&evaluator, false, worst, err));
+    SOFA_TRY(evaluate_corner(&evaluator, true, worst, err));
     for (size_t i = 0; i < problem->n_objectives; i++) {
         const struct sofa_problem_objective *o = &problem->objective[i];
         double limit = sofa_problem_limit(problem, i);
@@ -82,7 +94,7 @@ enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_b
         else if (sofa_metric_is_accuracy(o->metric) && !isnan(accuracy_reference(problem, o)))
             reference[i] = accuracy_reference(problem, o);
         else
-            reference[i] = worst[i] + MARGIN * fabs(worst[i]);
+            reference[i] = worst[i] + SOFA_REFERENCE_MARGIN * fabs(worst[i]);
         if (!isfinite(reference[i])) {
             rc = sofa_fail(err, SOFA_E_EVAL, "no reference for '%s': neither the smallest nor the largest hardware of the "
                            "space can work; a constraint on it would be one", o->metric->name);
@@ -90,6 +102,7 @@ enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_b
         }
     }
 out:
+    sofa_evaluator_release(&evaluator);
     sofa_measurements_free(measurements);
     return rc;
 }

@@ -15,12 +15,6 @@ struct result_head {
     size_t text; /* bytes, no terminator */
 };
 
-struct server {
-    struct sofa_problem *problem;
-    struct sofa_measurements *measurements;
-    struct sofa_arena arena;
-    const atomic_bool *cancel;
-};
 
 static enum sofa_code encode_task(void *ctx, const void *task, struct sofa_str *bytes, struct sofa_err *err)
 {
@@ -28,6 +22,7 @@ static enum sofa_code encode_task(void *ctx, const void *task, struct sofa_str *
     const struct sofa_flight *f = task;
 
     (void)err;
+    sofa_str_add_bytes(bytes, (const char *)&f->trial.id, sizeof f->trial.id);
     sofa_str_add_bytes(bytes, (const char *)f->trial.x, l->problem->space->dims * sizeof *f->trial.x);
     return SOFA_OK;
 }
@@ -120,8 +115,8 @@ enum sofa_code sofa_loop_remote_workers(struct sofa_loop *l, struct sofa_err *er
 
 static enum sofa_code serve_one(void *ctx, const char *task, size_t size, struct sofa_str *result, struct sofa_err *err)
 {
-    struct server *s = ctx;
-    const struct sofa_space *space = s->problem->space;
+    struct sofa_evaluator *ev = ctx;
+    const struct sofa_space *space = ev->problem->space;
     struct sofa_statistics selection = {.head = NULL};
     struct sofa_err why = SOFA_ERR_INIT;
     struct sofa_trial trial = {.id = 0};
@@ -132,18 +127,18 @@ static enum sofa_code serve_one(void *ctx, const char *task, size_t size, struct
 
     if (!x)
         return sofa_fail_nomem(err, "a point");
-    if (size != space->dims * sizeof *x) {
+    if (size != sizeof trial.id + space->dims * sizeof *x) {
         rc = sofa_fail(err, SOFA_E_IO, "the manager sent a point of another space");
         goto out;
     }
-    memcpy(x, task, size);
-    SOFA_TRY(sofa_trial_new(&trial, s->problem, x, err));
-    sofa_arena_reset(&s->arena);
+    memcpy(&trial.id, task, sizeof trial.id);
+    memcpy(x, task + sizeof trial.id, space->dims * sizeof *x);
+    SOFA_TRY(sofa_trial_new(&trial, ev->problem, x, err));
     sofa_space_design(space, x, &design);
-    rc = sofa_evaluate_design(s->problem, &design, s->measurements, s->cancel, &s->arena, &e, &why);
+    rc = sofa_evaluate_design(ev, trial.id, &design, &e, &why);
     if (rc == SOFA_OK)
-        rc = sofa_trial_fill(&trial, s->problem, &e, &selection, &why);
-    encode_result(s->problem, &trial, &selection, rc, &why, result);
+        rc = sofa_trial_fill(&trial, ev->problem, &e, &selection, &why);
+    encode_result(ev->problem, &trial, &selection, rc, &why, result);
     rc = SOFA_OK; /* a failure is part of the result */
 out:
     sofa_trial_release(&trial);
@@ -154,14 +149,16 @@ out:
 
 enum sofa_code sofa_study_serve(struct sofa_problem *problem, const atomic_bool *cancel, struct sofa_err *err)
 {
-    struct server s = {.problem = problem, .cancel = cancel, .arena = SOFA_ARENA_INIT};
+    struct sofa_evaluator evaluator = {.problem = NULL};
+    struct sofa_measurements *measurements = NULL;
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_measurements_new(SOFA_KEPT_MEASUREMENTS, &s.measurements, err));
+    SOFA_TRY(sofa_measurements_new(SOFA_KEPT_MEASUREMENTS, &measurements, err));
+    SOFA_TRY(sofa_evaluator_init(&evaluator, problem, measurements, cancel, err));
     SOFA_TRY(sofa_problem_measure_dense(problem, cancel, err));
-    rc = sofa_mpi_serve(serve_one, &s, err);
+    rc = sofa_mpi_serve(serve_one, &evaluator, err);
 out:
-    sofa_measurements_free(s.measurements);
-    sofa_arena_release(&s.arena);
+    sofa_evaluator_release(&evaluator);
+    sofa_measurements_free(measurements);
     return rc;
 }

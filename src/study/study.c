@@ -11,6 +11,16 @@
 #include "exec/pool.h"
 #include "study/loop.h"
 
+/* The paper's search minimises the paper's scalar, which an outside evaluator doesn't have. */
+static enum sofa_code check_paper(const struct sofa_study *s, const struct sofa_node *node, struct sofa_err *err)
+{
+    static const char why[] = "'paper' minimises the published scalar of our own model; this space has an evaluator";
+
+    if (!s->problem->space->evaluator.node || strcmp(s->algorithm, "paper") != 0)
+        return SOFA_OK;
+    return node ? sofa_node_fail(node, err, "%s", why) : sofa_fail(err, SOFA_E_USAGE, "--algorithm: %s", why);
+}
+
 /* An algorithm that isn't known is bad input, at its place where the space file names it. */
 static enum sofa_code check_algorithm(const struct sofa_study *s, const struct sofa_study_options *options,
                                       struct sofa_err *err)
@@ -23,7 +33,7 @@ static enum sofa_code check_algorithm(const struct sofa_study *s, const struct s
     for (size_t i = 0; i < n && i < 32; i++) {
         names[i] = a[i].name;
         if (strcmp(a[i].name, s->algorithm) == 0)
-            return SOFA_OK;
+            return check_paper(s, node, err);
     }
     if (node)
         sofa_node_fail(node, err, "unknown algorithm '%s'", s->algorithm);
@@ -66,7 +76,8 @@ static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
     const struct sofa_problem *p = l->problem;
     struct sofa_opt_problem o = {.dims = p->space->dims, .dim = l->dim, .objectives = p->n_slots, .uncertain = p->uncertain,
                                  .limit = INFINITY, .uncertain_is_objective = p->n_slots == p->n_objectives,
-                                 .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed, .budget = l->budget};
+                                 .constraints = p->n_learnt, .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed,
+                                 .budget = l->budget};
 
     if (p->uncertain >= 0)
         o.limit = sofa_problem_limit(p, (size_t)p->uncertain);
@@ -85,20 +96,27 @@ static enum sofa_code start_workers(struct sofa_loop *l, struct sofa_err *err)
 {
     size_t jobs = l->study->jobs;
 
-    l->arena = calloc(jobs, sizeof *l->arena);
+    enum sofa_code rc = SOFA_OK;
+
+    l->evaluator = calloc(jobs, sizeof *l->evaluator);
     l->flight = calloc(l->study->parallel, sizeof *l->flight);
-    if (!l->arena || !l->flight)
+    if (!l->evaluator || !l->flight)
         return sofa_fail_nomem(err, "worker threads");
-    return l->options->mpi ? sofa_loop_remote_workers(l, err)
-                           : sofa_workers_threads(jobs, sofa_loop_evaluate, l, &l->workers, err);
+    for (size_t i = 0; i < jobs; i++)
+        SOFA_TRY(sofa_evaluator_init(&l->evaluator[i], l->problem, l->measurements, l->options->cancel, err));
+    rc = l->options->mpi ? sofa_loop_remote_workers(l, err)
+                         : sofa_workers_threads(jobs, sofa_loop_evaluate, l, &l->workers, err);
+out:
+    return rc;
 }
 
 static enum sofa_code start_predictor(struct sofa_loop *l, struct sofa_err *err)
 {
     const struct sofa_workload *w = &l->problem->workload;
+    size_t heads = (size_t)w->layers * (size_t)w->heads; /* none with an outside evaluator */
     double tokens = l->problem->lm ? w->keys : (double)l->problem->synthetic_tokens;
 
-    l->cheap = calloc((size_t)w->layers * (size_t)w->heads, sizeof *l->cheap);
+    l->cheap = calloc(heads + 1, sizeof *l->cheap);
     if (!l->cheap)
         return sofa_fail_nomem(err, "the predictor");
     return sofa_problem_runs_kernel(l->problem) ? sofa_predictor_new(w->layers, tokens, w->causal, &l->predictor, err) : SOFA_OK;
@@ -132,6 +150,8 @@ static enum sofa_code set_up(struct sofa_loop *l, struct sofa_err *err)
     SOFA_TRY(sofa_measurements_new(SOFA_KEPT_MEASUREMENTS, &l->measurements, err));
     SOFA_TRY(sofa_problem_measure_dense(l->problem, l->options->cancel, err));
     SOFA_TRY(sofa_study_reference(l->problem, l->options->cancel, l->study->reference, err));
+    for (size_t i = 0; i < l->problem->n_objectives; i++)
+        l->study->follows[i] = isnan(l->study->reference[i]);
     SOFA_TRY(sofa_loop_open_store(l, err));
     SOFA_TRY(start_optimizer(l, err));
     rc = start_workers(l, err);
@@ -149,14 +169,14 @@ static void take_down(struct sofa_loop *l)
         sofa_trial_release(&f->trial);
         free(f->selection.head);
     }
-    for (size_t i = 0; l->arena && i < l->study->jobs; i++)
-        sofa_arena_release(&l->arena[i]);
+    for (size_t i = 0; l->evaluator && i < l->study->jobs; i++)
+        sofa_evaluator_release(&l->evaluator[i]);
     sofa_store_close(l->store);
     sofa_optimizer_free(l->optimizer);
     sofa_measurements_free(l->measurements);
     sofa_predictor_free(l->predictor);
     sofa_trials_free(l->stored, l->n_stored);
-    free(l->arena);
+    free(l->evaluator);
     free(l->flight);
     free(l->cheap);
     free(l->dim);

@@ -17,6 +17,8 @@
 #include "study/problem.h"
 #include "study/store.h"
 
+#define SOFA_REFERENCE_MARGIN 0.1 /* a reference point lies a tenth beyond what it is taken from */
+
 struct sofa_trial {
     size_t id;
     enum sofa_trial_status status;
@@ -60,6 +62,7 @@ struct sofa_study {
     size_t n_front;
     size_t *front;            /* [n_front] ids, by the first objective */
     double reference[SOFA_OBJECTIVES_MAX]; /* minimised sense */
+    bool follows[SOFA_OBJECTIVES_MAX];     /* the reference isn't given: it lies a margin beyond the front */
     double hypervolume;
     bool exhausted;           /* the space had no more points */
     char note[192];           /* why it ended early, else empty */
@@ -78,7 +81,8 @@ enum sofa_code sofa_study_serve(struct sofa_problem *problem, const atomic_bool 
 /* The reference point of a problem, in the minimised sense: what the hypervolume is measured from.  It
  * depends on the space alone, so that studies of one space compare.  An objective with an upper
  * limit: the limit.  A loss: 1.1 times that of dense attention.  Others: 1.1 times the worse of the
- * most accurate settings on the smallest and on the largest hardware. */
+ * most accurate settings on the smallest and on the largest hardware.  Of an outside evaluator: the limit or
+ * what the file gives; where there is neither NAN, and the study takes it from its front. */
 enum sofa_code sofa_study_reference(struct sofa_problem *problem, const atomic_bool *cancel, double *reference,
                                     struct sofa_err *err);
 

@@ -274,6 +274,22 @@ static void insert(struct sofa_study *s, size_t id)
     s->n_front = kept + 1;
 }
 
+/* A tenth of the front's range beyond its worst, as the optimiser has it. */
+static void follow_front(struct sofa_study *s, const double *y, size_t m)
+{
+    for (size_t k = 0; k < m; k++) {
+        double low = INFINITY, high = -INFINITY, range;
+
+        for (size_t i = 0; i < s->n_front; i++) {
+            low = fmin(low, y[i * m + k]);
+            high = fmax(high, y[i * m + k]);
+        }
+        range = high > low ? high - low : high != 0 ? fabs(high) : 1;
+        if (s->follows[k])
+            s->reference[k] = high + SOFA_REFERENCE_MARGIN * range;
+    }
+}
+
 static enum sofa_code measure_front(struct sofa_study *s, struct sofa_err *err)
 {
     size_t m = s->problem->n_objectives;
@@ -284,6 +300,7 @@ static enum sofa_code measure_front(struct sofa_study *s, struct sofa_err *err)
         return sofa_fail_nomem(err, "the front");
     for (size_t i = 0; i < s->n_front; i++)
         memcpy(y + i * m, s->trial[s->front[i]].y, m * sizeof *y);
+    follow_front(s, y, m);
     rc = sofa_hypervolume(y, s->n_front, m, s->reference, &s->hypervolume, err);
     free(y);
     return rc;

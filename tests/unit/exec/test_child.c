@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "exec/child.h"
 
@@ -17,19 +18,24 @@ static struct sofa_child *child_of(char *script, double timeout)
     argv[1] = "-c";
     argv[2] = script;
     argv[3] = NULL;
-    assert_int_equal(sofa_child_new(argv, timeout, &child, NULL), SOFA_OK);
+    assert_int_equal(sofa_child_new(argv, NULL, timeout, &child, NULL), SOFA_OK);
     return child;
 }
 
-static void fails(struct sofa_child *child, const char *reason)
+static void fails_with(struct sofa_child *child, enum sofa_code code, const char *reason)
 {
     struct sofa_str reply = SOFA_STR_INIT;
     struct sofa_err err = SOFA_ERR_INIT;
 
-    assert_int_equal(sofa_child_ask(child, "x", NULL, &reply, &err), SOFA_E_EVAL);
+    assert_int_equal(sofa_child_ask(child, "x", NULL, &reply, &err), code);
     if (!strstr(err.text, reason))
         fail_msg("%s", err.text);
     sofa_str_release(&reply);
+}
+
+static void fails(struct sofa_child *child, const char *reason)
+{
+    fails_with(child, SOFA_E_EVAL, reason);
 }
 
 static void lines_are_answered_by_one_process(void **state)
@@ -75,7 +81,7 @@ static void a_signal_half_a_line_and_silence_are_failures(void **state)
 
     (void)state;
     fails(killed, "ended by signal 11");
-    fails(half, "ended with status 0 before it answered");
+    fails(half, "ended with status 0 in the middle of its answer");
     fails(slow, "did not answer within 0.3 s");
     sofa_child_free(killed);
     sofa_child_free(half);
@@ -101,10 +107,68 @@ static void what_is_not_there_cannot_be_started(void **state)
     struct sofa_child *child;
 
     (void)state;
-    assert_int_equal(sofa_child_new(argv, 1, &child, NULL), SOFA_OK);
-    fails(child, "cannot start /nonexistent/model");
+    assert_int_equal(sofa_child_new(argv, NULL, 1, &child, NULL), SOFA_OK);
+    fails_with(child, SOFA_E_IO, "cannot start /nonexistent/model");
+    assert_int_equal(sofa_child_check(argv[0], ".", NULL), SOFA_E_INPUT);
+    assert_int_equal(sofa_child_check("/", ".", NULL), SOFA_E_INPUT);
+    assert_int_equal(sofa_child_check("/etc/passwd", ".", NULL), SOFA_E_INPUT);
+    assert_int_equal(sofa_child_check("no-such-program-in-path", ".", NULL), SOFA_E_INPUT);
+    assert_int_equal(sofa_child_check("sh", ".", NULL), SOFA_OK);
+    assert_int_equal(sofa_child_check("./sh", "/bin", NULL), SOFA_OK);
     sofa_child_free(child);
     sofa_child_free(NULL);
+}
+
+static void a_child_that_ends_well_between_questions_is_started_again(void **state)
+{
+    struct sofa_child *child = child_of("read -r l; echo \"$l $l\"", 10);
+    struct sofa_str reply = SOFA_STR_INIT;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sofa_child_ask(child, "once", NULL, &reply, NULL), SOFA_OK);
+        assert_string_equal(reply.text, "once once");
+    }
+    sofa_str_release(&reply);
+    sofa_child_free(child);
+}
+
+static void one_that_closes_its_output_or_says_too_much_is_told_so(void **state)
+{
+    struct sofa_child *closed = child_of("read -r l; exec >&-; sleep 100", 10);
+    struct sofa_child *chatty = child_of("while read -r l; do printf 'a\\nb\\n'; done", 10);
+    struct sofa_child *spaced = child_of("while read -r l; do printf '\\n%s\\n\\n' \"$l\"; done", 10);
+    struct sofa_str reply = SOFA_STR_INIT;
+
+    (void)state;
+    fails(closed, "closed its output before it answered");
+    fails(chatty, "more than one line in answer: 'b'");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sofa_child_ask(spaced, "x", NULL, &reply, NULL), SOFA_OK);
+    sofa_str_release(&reply);
+    sofa_child_free(closed);
+    sofa_child_free(chatty);
+    sofa_child_free(spaced);
+}
+
+static void it_runs_in_the_folder_it_is_given(void **state)
+{
+    static char *argv[] = {"./sh", "-c", "read -r l; pwd", NULL};
+    struct sofa_str reply = SOFA_STR_INIT;
+    struct sofa_child *child;
+    char folder[] = "/tmp/sofa-child-XXXXXX", link[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(link, sizeof link, "%s/sh", folder);
+    assert_int_equal(symlink("/bin/sh", link), 0);
+    assert_int_equal(sofa_child_new(argv, folder, 10, &child, NULL), SOFA_OK);
+    assert_int_equal(sofa_child_ask(child, "x", NULL, &reply, NULL), SOFA_OK);
+    assert_string_equal(reply.text, folder);
+    assert_int_equal(remove(link), 0);
+    assert_int_equal(remove(folder), 0);
+    sofa_str_release(&reply);
+    sofa_child_free(child);
 }
 
 static void a_cancelled_question_ends_at_once(void **state)
@@ -129,6 +193,9 @@ int main(void)
         cmocka_unit_test(a_signal_half_a_line_and_silence_are_failures),
         cmocka_unit_test(a_flood_on_standard_error_blocks_nothing),
         cmocka_unit_test(what_is_not_there_cannot_be_started),
+        cmocka_unit_test(a_child_that_ends_well_between_questions_is_started_again),
+        cmocka_unit_test(one_that_closes_its_output_or_says_too_much_is_told_so),
+        cmocka_unit_test(it_runs_in_the_folder_it_is_given),
         cmocka_unit_test(a_cancelled_question_ends_at_once),
     };
 

@@ -18,7 +18,7 @@ static void make_problem(struct sofa_problem *p, size_t objectives)
     p->n_metrics = sofa_metric_count;
     p->n_objectives = p->n_slots = objectives;
     for (size_t i = 0; i < objectives; i++)
-        p->objective[i] = (struct sofa_problem_objective){&sofa_metrics[i], 1};
+        p->objective[i] = (struct sofa_problem_objective){&sofa_metrics[i], 1, NAN};
 }
 
 /* Every seventh is infeasible, every eleventh has no value, and many are equal. */
