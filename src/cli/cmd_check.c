@@ -16,17 +16,24 @@
 #include "workload/workload.h"
 
 /* The algorithm's name is the optimiser's matter, not the space's. */
-static enum sofa_code check_algorithm(const struct sofa_node *node, struct sofa_err *err)
+static enum sofa_code check_algorithm(const struct sofa_problem *p, struct sofa_err *err)
 {
+    const struct sofa_node *node = p->space->search.algorithm_node;
     const char *names[32];
     size_t n;
     const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
+    enum sofa_code rc;
     int index;
 
     n = n < 32 ? n : 32;
     for (size_t i = 0; i < n; i++)
         names[i] = a[i].name;
-    return node ? sofa_node_choice(node, names, n, &index, err) : SOFA_OK;
+    if (!node)
+        return SOFA_OK;
+    SOFA_TRY(sofa_node_choice(node, names, n, &index, err));
+    rc = sofa_problem_suits(p, names[index], node, err);
+out:
+    return rc;
 }
 
 static enum sofa_code check_space(const char *file, const struct sofa_node *root, struct sofa_err *err)
@@ -37,7 +44,7 @@ static enum sofa_code check_space(const char *file, const struct sofa_node *root
 
     (void)root;
     SOFA_TRY(sofa_problem_open(file, NULL, &p, err));
-    SOFA_TRY(check_algorithm(p->space->search.algorithm_node, err));
+    SOFA_TRY(check_algorithm(p, err));
     printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; ", file, p->space->name, p->space->dims,
            sofa_space_points(p->space), p->n_objectives, p->n_constraints);
     sofa_outside_command(p, command, sizeof command);

@@ -64,7 +64,7 @@ out:
 
 static enum sofa_code bayesian_init(struct sofa_optimizer *o, struct sofa_err *err)
 {
-    if (o->problem.uncertain == SOFA_OPT_ALL_UNCERTAIN && (o->problem.objectives > 1 || o->problem.constraints > 0)) {
+    if (o->problem.uncertain == SOFA_OPT_ALL_UNCERTAIN) {
         o->method = &sofa_opt_blackbox;
         return o->method->init(o, err);
     }

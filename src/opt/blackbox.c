@@ -14,14 +14,14 @@
 #include "opt/propose.h"
 #include "opt/special.h"
 
-#define OUTPUTS_MAX (SOFA_OPT_OBJECTIVES_MAX + SOFA_OPT_CONSTRAINTS_MAX)
+#define OUTPUTS_MAX (SOFA_OPT_OBJECTIVES_MAX + SOFA_OPT_CONSTRAINTS_MAX + 1)
 #define FIT_ITERATIONS 60
 #define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/20 */
 #define FIT_AFRESH 10        /* every so many points a fit starts from the prior's mode too */
 #define REFERENCE_MARGIN 0.1 /* own reference: beyond the worst of the front by this share of its range */
 #define GOOD_MAX 200         /* seeds from the front */
 
-/* One output: an objective or a constraint. */
+/* One output: an objective, a constraint, or whether a point works. */
 struct output {
     struct sofa_gp *gp;
     bool fitted;
@@ -32,7 +32,7 @@ struct output {
 
 struct blackbox {
     struct sofa_halton *halton;
-    size_t outputs; /* objectives, then constraints */
+    size_t outputs; /* objectives, then constraints, then whether a point works at all */
     struct output output[OUTPUTS_MAX];
     size_t start;
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* on the modelled scale */
@@ -43,6 +43,7 @@ struct blackbox {
     int *x, *pending; /* [room][dims] */
     double *z;        /* [room] */
     size_t pending_n, room;
+    bool broken; /* some point didn't work */
     int *good; /* [GOOD_MAX][dims] */
 };
 
@@ -55,15 +56,17 @@ static enum sofa_code blackbox_init(struct sofa_optimizer *o, struct sofa_err *e
 
     if (!b)
         return sofa_fail_nomem(err, "an optimizer");
-    b->outputs = p->objectives + p->constraints;
+    b->outputs = p->objectives + p->constraints + 1;
     b->start = 2 * (p->dims + 1) < fifth ? 2 * (p->dims + 1) : fifth;
     b->start = b->start < 4 ? 4 : b->start;
     b->good = calloc(GOOD_MAX * p->dims, sizeof *b->good);
     if (!b->good)
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
-    for (size_t k = 0; k < b->outputs; k++)
+    for (size_t k = 0; k < b->outputs; k++) {
+        b->output[k].unit = 1;
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->output[k].gp, err));
+    }
 out:
     return rc;
 }
@@ -109,11 +112,21 @@ static enum sofa_code reserve(struct sofa_optimizer *o, struct blackbox *b, stru
     return b->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
-/* What trial i says of output k; NAN where nothing. */
+/* A point that was told without any value. */
+static bool is_broken(const struct sofa_opt_trial *trial)
+{
+    return trial->state == SOFA_TRIAL_FAILED || (trial->state == SOFA_TRIAL_INFEASIBLE && !isfinite(trial->y[0]));
+}
+
+/* What trial i says of output k; NAN where nothing.  Whether points work is no question before one doesn't: then
+ * it is a constraint like the others, 1 where it is violated and -1 elsewhere. */
 static double value_of(const struct sofa_optimizer *o, size_t i, size_t k)
 {
     const struct sofa_opt_trial *trial = &o->trials[i];
+    const struct blackbox *b = o->own;
 
+    if (k + 1 == b->outputs)
+        return b->broken && trial->state != SOFA_TRIAL_PENDING ? (is_broken(trial) ? 1 : -1) : (double)NAN;
     if (trial->state != SOFA_TRIAL_DONE && trial->state != SOFA_TRIAL_INFEASIBLE)
         return (double)NAN;
     return k < o->problem.objectives ? trial->y[k] : trial->g[k - o->problem.objectives];
@@ -206,6 +219,8 @@ static void collect_pending(struct sofa_optimizer *o, struct blackbox *b)
     size_t dims = o->problem.dims;
 
     b->pending_n = 0;
+    for (size_t i = 0; i < o->seen.count; i++)
+        b->broken = b->broken || is_broken(&o->trials[i]);
     for (size_t i = 0; i < o->seen.count; i++)
         if (o->trials[i].state == SOFA_TRIAL_PENDING)
             memcpy(b->pending + b->pending_n++ * dims, sofa_lattice_point(&o->seen, i), dims * sizeof *b->pending);

@@ -39,6 +39,16 @@ bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
     return metric->source == SOFA_METRIC_STUDY && strcmp(metric->name, "density") != 0;
 }
 
+enum sofa_code sofa_problem_suits(const struct sofa_problem *problem, const char *algorithm, const struct sofa_node *node,
+                                  struct sofa_err *err)
+{
+    static const char why[] = "'paper' minimises the published scalar of our own model; this space has an evaluator";
+
+    if (!problem->space->evaluator.node || strcmp(algorithm, "paper") != 0)
+        return SOFA_OK;
+    return node ? sofa_node_fail(node, err, "%s", why) : sofa_fail(err, SOFA_E_USAGE, "--algorithm: %s", why);
+}
+
 const struct sofa_metric *sofa_problem_metric(const struct sofa_problem *problem, const char *name)
 {
     for (size_t i = 0; i < problem->n_metrics; i++)

@@ -95,6 +95,11 @@ const char *sofa_problem_statistics(const struct sofa_problem *problem);
 /* A metric that only running the kernel tells; the density can be predicted. */
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric);
 
+/* Whether an algorithm has any business here: the paper's minimises the published scalar, which an outside
+ * evaluator does not have.  SOFA_E_INPUT at `node`, SOFA_E_USAGE where it is NULL. */
+enum sofa_code sofa_problem_suits(const struct sofa_problem *problem, const char *algorithm, const struct sofa_node *node,
+                                  struct sofa_err *err);
+
 /* A metric of the problem by its name, NULL where there is none. */
 const struct sofa_metric *sofa_problem_metric(const struct sofa_problem *problem, const char *name);
 /* Its value among values [n_metrics]. */

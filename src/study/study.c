@@ -11,16 +11,6 @@
 #include "exec/pool.h"
 #include "study/loop.h"
 
-/* The paper's search minimises the paper's scalar, which an outside evaluator doesn't have. */
-static enum sofa_code check_paper(const struct sofa_study *s, const struct sofa_node *node, struct sofa_err *err)
-{
-    static const char why[] = "'paper' minimises the published scalar of our own model; this space has an evaluator";
-
-    if (!s->problem->space->evaluator.node || strcmp(s->algorithm, "paper") != 0)
-        return SOFA_OK;
-    return node ? sofa_node_fail(node, err, "%s", why) : sofa_fail(err, SOFA_E_USAGE, "--algorithm: %s", why);
-}
-
 /* An algorithm that isn't known is bad input, at its place where the space file names it. */
 static enum sofa_code check_algorithm(const struct sofa_study *s, const struct sofa_study_options *options,
                                       struct sofa_err *err)
@@ -33,7 +23,7 @@ static enum sofa_code check_algorithm(const struct sofa_study *s, const struct s
     for (size_t i = 0; i < n && i < 32; i++) {
         names[i] = a[i].name;
         if (strcmp(a[i].name, s->algorithm) == 0)
-            return check_paper(s, node, err);
+            return sofa_problem_suits(s->problem, s->algorithm, node, err);
     }
     if (node)
         sofa_node_fail(node, err, "unknown algorithm '%s'", s->algorithm);

@@ -20,7 +20,7 @@ names() {
 names parameters "d['\$defs']['parameters']['properties']"
 names metrics "d['\$defs']['metric']['enum']"
 names algorithms "d['\$defs']['algorithm']['enum']"
-names metrics "d['properties']['constraints']['items']['pattern'].split('(')[1].split(')')[0].split('|')"
+names metrics "d['\$defs']['constraint']['pattern'].split('(')[1].split(')')[0].split('|')"
 
 for space in "$SOFA_SRCDIR"/spaces/*.yaml; do
 	is "$(holds "$space")" "ok $space" "the schema takes $(basename "$space")"
@@ -107,6 +107,47 @@ both bad "a model without its text" 's/text: [^,]*, //'
 both bad "a model without a window" 's/, window: 64//'
 both bad "a model and a shape" 's/window: 64/window: 64, name: vit-b/'
 both bad "a scope that is not known" 's/window: 64/window: 64, scope: everything/'
+
+# the same for an outside evaluator
+sed '/^workload/d; s/^hardware.*/evaluator: {command: [sh, -c, "read -r line"], timeout: 5 s, metrics: [g1, {name: area, unit: mm2}]}/; /^parameters/,$d' \
+	good.yaml >outside.yaml
+cat >>outside.yaml <<END
+parameters:
+  x1: {range: [0, 1], step: 0.25}
+  my size: {values: [4 KiB, 8 KiB]}
+  mode: [fast, exact]
+  fixed: 3
+objectives: [f1, {name: f2, maximize: true, unit: J, reference: 1 J}]
+constraints: ["g1 <= 0.5", "area <= 2 mm2"]
+search: {algorithm: nsga2, evaluations: 24, seed: 3, parallel: 4}
+END
+mv outside.yaml good.yaml
+both good "an evaluator" ''
+both good "an evaluator without arguments" 's/\[sh, .*"\]/sh/'
+both good "an evaluator with numbers for arguments" 's/-c, "read -r line"/3, 0.5, true/'
+both good "an evaluator without a timeout or a list of metrics" 's/, timeout: .*}/}/; s/2 mm2/2/'
+both good "a range of whole numbers" 's/\[0, 1\], step: 0.25/[0, 7]/'
+both good "strings that look like numbers" 's/\[fast, exact\]/["1", "2", 3x3]/'
+both bad "an evaluator and a workload" 's/^evaluator/workload: bert-base-squad\nevaluator/'
+both bad "an evaluator and hardware" 's/^evaluator/hardware: sofa-28nm\nevaluator/'
+both bad "an evaluator without a command" 's/command: .*"\], //'
+both bad "an empty command" 's/\[sh, .*"\]/[]/'
+both bad "a command for a shell" 's/\[sh, .*"\]/sh -c read/'
+both bad "a timeout without a unit" 's/5 s/5/'
+both bad "a timeout of the wrong dimension" 's/5 s/5 GB/'
+both bad "a key of the evaluator that is not known" 's/timeout/timeut/'
+both bad "a metric twice" 's/\[g1, /[g1, g1, /'
+both bad "an evaluator with the published scalar" 's/^objectives.*/objective: paper\nalpha: 1\nbeta: 1/; /^constraints/d'
+both bad "an evaluator without objectives" '/^objectives/d; /^constraints/d'
+both bad "an evaluator with the paper's search" 's/nsga2/paper/'
+both bad "a parameter of its own for each layer" 's/{range: \[0, 1\]/{each: layer, range: [0, 1]/'
+both bad "a parameter of its own without values" 's/\[fast, exact\]/[]/'
+both bad "a value of its own twice" 's/\[fast, exact\]/[fast, fast]/'
+both bad "truth values" 's/\[fast, exact\]/[true, false]/'
+both bad "a range of three of its own" 's/\[0, 1\]/[0, 1, 2]/'
+both bad "a name with an equals sign" 's/mode:/mo=de:/'
+both bad "an objective of its own twice" 's/\[f1,/[f1, f1,/'
+both bad "a key of its objective that is not known" 's/reference:/refrence:/'
 
 # shellcheck disable=SC2046
 holds $(cut -f 2 cases) >said
