@@ -6,6 +6,8 @@
  *   protocol serve PROBLEM                     a first line "dims objectives constraints", one with the
  *       levels, one with the reference; then for every line of levels read one "y... g... hypervolume",
  *       the hypervolume being that of all feasible points so far
+ *   protocol start PROBLEM SEED N              the first points of `bayesian` in a search of N evaluations, one a
+ *       line: what every peer starts from too
  */
 #include <gsl/gsl_errno.h>
 #include <math.h>
@@ -131,6 +133,33 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
     return 0;
 }
 
+static void print_point(const struct problem *p, const int *x)
+{
+    for (size_t j = 0; j < p->dims; j++)
+        printf("%d%c", x[j], j + 1 < p->dims ? ' ' : '\n');
+}
+
+/* The points asked for before the search says how its model stands. */
+static int start_points(const struct problem *p, uint64_t seed, size_t budget)
+{
+    struct sofa_opt_problem problem = problem_for(p, seed, budget);
+    struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
+    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX];
+    struct sofa_optimizer *o;
+    int x[PROBLEM_DIMS_MAX];
+
+    if (!record.y || sofa_optimizer_new("bayesian", &problem, &o, NULL) != SOFA_OK)
+        return 1;
+    while (sofa_optimizer_ask(o, x, NULL) == SOFA_OK && sofa_optimizer_state(o)[0] == '\0') {
+        print_point(p, x);
+        sofa_optimizer_tell_all(o, x, y, g,
+                                evaluate(&record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
+    }
+    sofa_optimizer_free(o);
+    free(record.y);
+    return 0;
+}
+
 static int serve(const struct problem *p)
 {
     struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
@@ -179,6 +208,8 @@ int main(int argc, char **argv)
         return serve(p);
     if (p && argc == 6 && strcmp(argv[1], "run") == 0)
         return run(p, argv[3], strtoull(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
-    fprintf(stderr, "usage: protocol list | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
+    if (p && argc == 5 && strcmp(argv[1], "start") == 0)
+        return start_points(p, strtoull(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    fprintf(stderr, "usage: protocol list | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
     return 2;
 }

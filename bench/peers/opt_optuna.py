@@ -35,4 +35,6 @@ def objective(trial):
 
 
 study = optuna.create_study(directions=["minimize"] * problem.objectives, sampler=chosen)
+for x in problem.start():
+    study.enqueue_trial({f"x{j:02d}": level for j, level in enumerate(x)})
 study.optimize(objective, n_trials=budget)

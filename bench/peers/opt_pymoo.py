@@ -9,7 +9,6 @@ from pymoo.core.problem import ElementwiseProblem
 from pymoo.operators.crossover.sbx import SBX
 from pymoo.operators.mutation.pm import PM
 from pymoo.operators.repair.rounding import RoundingRepair
-from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
 name, seed, budget = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -29,6 +28,12 @@ class Served(ElementwiseProblem):
             out["G"] = g
 
 
-algorithm = NSGA2(pop_size=population, sampling=IntegerRandomSampling(), eliminate_duplicates=True,
+rng = np.random.default_rng(seed)
+first = problem.start()[:population]
+while len(first) < population:
+    x = [int(v) for v in rng.integers(0, problem.levels)]
+    if x not in first:
+        first.append(x)
+algorithm = NSGA2(pop_size=population, sampling=np.array(first), eliminate_duplicates=True,
                   crossover=SBX(vtype=float, repair=RoundingRepair()), mutation=PM(vtype=float, repair=RoundingRepair()))
 minimize(Served(), algorithm, ("n_eval", budget), seed=seed)

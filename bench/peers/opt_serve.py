@@ -4,6 +4,7 @@ import subprocess
 import time
 
 PROTOCOL = os.environ.get("PROTOCOL", "bench/opt/protocol")
+TRACE = os.environ.get("TRACE")  # a directory for the points evaluated, one file a run
 
 
 class Problem:
@@ -19,15 +20,25 @@ class Problem:
         self.count = 0
         self.hypervolume = 0.0
         self.started = time.process_time()
+        self.trace = open(f"{TRACE}/{name},{peer},{seed}", "w") if TRACE and budget else None
+
+    def start(self):
+        """The points that every search of this problem and seed begins with."""
+        lines = subprocess.run([PROTOCOL, "start", self.name, str(self.seed), str(self.budget)], check=True,
+                               capture_output=True, text=True).stdout.splitlines()
+        return [list(map(int, line.split())) for line in lines]
 
     def evaluate(self, x):
         """Objectives and constraints of the levels x; prints a row every ten evaluations."""
-        self.child.stdin.write(" ".join(str(int(v)) for v in x) + "\n")
+        line = " ".join(str(int(v)) for v in x)
+        self.child.stdin.write(line + "\n")
         self.child.stdin.flush()
         values = list(map(float, self.child.stdout.readline().split()))
         self.count += 1
         self.hypervolume = values[-1]
+        spent = time.process_time() - self.started
+        if self.trace:
+            print(f"{spent:.4g} {line}", file=self.trace, flush=True)
         if self.count <= self.budget and (self.count % 10 == 0 or self.count == self.budget):
-            print(f"{self.name},{self.peer},{self.seed},{self.count},{self.hypervolume:.9g},"
-                  f"{time.process_time() - self.started:.4g}", flush=True)
+            print(f"{self.name},{self.peer},{self.seed},{self.count},{self.hypervolume:.9g},{spent:.4g}", flush=True)
         return values[:self.objectives], values[self.objectives:-1]

@@ -15,11 +15,6 @@
 
 #define FEW_FEASIBLE 3 /* with fewer, the points of least loss are seeds too */
 
-static bool has_gp(const struct bayesian *b)
-{
-    return b->u >= 0;
-}
-
 static void set_objectives(struct sofa_optimizer *o, struct bayesian *b)
 {
     b->u = o->problem.uncertain;
@@ -49,7 +44,7 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     if (!b->seeds || !b->normals)
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
-    if (has_gp(b)) {
+    if (b->u >= 0) {
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
         if (!plain)
             SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
@@ -99,115 +94,9 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->fit_z);
     free(b->normals);
     free(b->seeds);
+    free(b->near);
+    free(b->near_mean);
     free(b);
-}
-
-/* How far c lies beyond the reference, or, where nothing is uncertain, beyond the front. */
-static double shortfall(const struct bayesian *b, const double *c)
-{
-    double sum = 0, least = INFINITY;
-
-    for (size_t j = 0; j < b->q; j++)
-        if (c[j] > b->reference[j])
-            sum += (c[j] - b->reference[j]) / (fabs(b->reference[j]) + 1e-300);
-    for (size_t i = 0; i < b->points_n && sum <= 0; i++) {
-        double worst = -INFINITY, over;
-
-        for (size_t j = 0; j < b->q; j++) {
-            over = (c[j] - b->points[i * b->q + j]) / (fabs(b->reference[j]) + 1e-300);
-            worst = over > worst ? over : worst;
-        }
-        least = worst < least ? worst : least;
-    }
-    return sum > 0 || least == INFINITY ? sum : least;
-}
-
-enum { TIER_LEADING, TIER_IMPROVING };
-
-/* ln(exp(a) + exp(b)); -INFINITY is nothing. */
-static double add_logs(double a, double b)
-{
-    double high = a > b ? a : b, low = a > b ? b : a;
-
-    return !(low - high > -40) ? high : high + sofa_opt_log1p(sofa_opt_exp(low - high));
-}
-
-/* The acquisition at exact objectives c, summed over the fantasies with means mu [draws]. */
-static double gain_at(const struct sofa_optimizer *o, const double *c, const double *mu, double sd)
-{
-    const struct bayesian *b = o->own;
-    double sum = -INFINITY;
-
-    if (b->u < 0 || !o->problem.uncertain_is_objective)
-        return sofa_ehvi_log_volume(&b->front[0], c);
-    for (size_t f = 0; f < b->draws; f++)
-        sum = add_logs(sum, sofa_ehvi_log(&b->front[f], c, mu[f], sd));
-    return sum;
-}
-
-static struct sofa_score score_one(const struct sofa_optimizer *o, const int *x, const struct sofa_opt_cheap *cheap,
-                                   const double *mu, double sd)
-{
-    const struct bayesian *b = o->own;
-    double c[SOFA_OPT_OBJECTIVES_MAX] = {0}, value;
-    struct sofa_opt_cheap drawn;
-
-    for (size_t j = 0; j < b->q; j++)
-        c[j] = cheap->y[b->exact[j]];
-    value = gain_at(o, c, mu, sd);
-    if (!(value > -INFINITY))
-        return (struct sofa_score){TIER_LEADING, -shortfall(b, c)};
-    for (size_t d = 0; o->problem.cheap_draw && d < o->problem.draws; d++) {
-        o->problem.cheap_draw(o->problem.ctx, x, d, &drawn);
-        for (size_t j = 0; j < b->q; j++)
-            c[j] = drawn.y[b->exact[j]];
-        if (d == 0)
-            value = -INFINITY;
-        if (drawn.feasible)
-            value = add_logs(value, gain_at(o, c, mu, sd));
-    }
-    if (b->u >= 0 && !o->problem.uncertain_is_objective && isfinite(o->problem.limit))
-        value += sofa_normal_log_cdf((sofa_belief_loss(b, o->problem.limit) - mu[0]) / sd);
-    return (struct sofa_score){TIER_IMPROVING, value};
-}
-
-static bool all_exact_finite(const struct bayesian *b, const struct sofa_opt_cheap *cheap)
-{
-    for (size_t j = 0; j < b->q; j++)
-        if (!isfinite(cheap->y[b->exact[j]]))
-            return false;
-    return true;
-}
-
-/* A sofa_score_fn on the optimizer. */
-static void score_points(void *optimizer, const int *base, size_t count, const int *x, struct sofa_score *score)
-{
-    struct sofa_optimizer *o = optimizer;
-    struct bayesian *b = o->own;
-    struct sofa_opt_cheap cheap[SOFA_GP_BATCH];
-    double mu[SOFA_GP_BATCH * SOFA_BAYESIAN_DRAWS] = {0}, sd[SOFA_GP_BATCH] = {0};
-    const int *point[SOFA_GP_BATCH];
-    size_t index[SOFA_GP_BATCH], filled = 0;
-    bool near = base && has_gp(b) && sofa_gp_set_base(b->gp[b->chosen], base, NULL) == SOFA_OK;
-    void (*predict)(struct sofa_gp *, size_t, const int *const *, double *, double *) =
-        near ? sofa_gp_predict_near : sofa_gp_predict;
-
-    for (size_t i = 0; i < count; i++) {
-        point[filled] = x + i * o->problem.dims;
-        index[filled] = i;
-        sofa_opt_cheap_of(o, point[filled], &cheap[filled]);
-        if (cheap[filled].feasible && all_exact_finite(b, &cheap[filled]))
-            filled++;
-        else
-            score[i] = (struct sofa_score){SOFA_SCORE_REFUSED, 0};
-        if (filled == SOFA_GP_BATCH || (i + 1 == count && filled)) {
-            if (has_gp(b))
-                predict(b->gp[b->chosen], filled, point, mu, sd);
-            for (size_t k = 0; k < filled; k++)
-                score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k]);
-            filled = 0;
-        }
-    }
 }
 
 /* The points of least loss that were told, into x; returns their number. */
@@ -256,7 +145,7 @@ static enum sofa_code find_best(struct sofa_optimizer *o, size_t n, int *x, stru
 
     if (good < FEW_FEASIBLE)
         good += least_losses(o, n, b->seeds + good * o->problem.dims, FEW_FEASIBLE);
-    return sofa_opt_propose(o, score_points, good, b->seeds, x, score, err);
+    return sofa_opt_propose(o, sofa_bayesian_score, good, b->seeds, x, score, err);
 }
 
 static bool reference_is_given(const struct sofa_optimizer *o)
@@ -307,7 +196,7 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
 
     SOFA_TRY(sofa_belief_reserve(o, err));
     n = sofa_belief_collect(o);
-    if (o->seen.count < b->start || (has_gp(b) && n < 2))
+    if (o->seen.count < b->start || (b->u >= 0 && n < 2))
         return ask_start(o, x, err);
     SOFA_TRY(sofa_belief_update(o, n, err));
     if (b->own_reference && reference_is_reached(o)) {
@@ -315,7 +204,7 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
         SOFA_TRY(sofa_belief_front(o, n, err));
     }
     SOFA_TRY(find_best(o, n, x, &score, err));
-    if (score.tier < TIER_IMPROVING && !b->own_reference && reference_is_given(o) && !reference_is_reached(o)) {
+    if (score.tier < SOFA_TIER_IMPROVING && !b->own_reference && reference_is_given(o) && !reference_is_reached(o)) {
         b->own_reference = true; /* nothing can be won below the given one: the search would be blind */
         sofa_belief_collect(o);
         SOFA_TRY(sofa_belief_front(o, n, err));

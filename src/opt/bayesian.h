@@ -1,5 +1,6 @@
 /*
- * Inside Bayesian search: what it believes (belief.c) and how it asks (bayesian.c).
+ * Inside Bayesian search: what it believes (belief.c), what it makes of a point (acquisition.c) and how it asks
+ * (bayesian.c).
  */
 #ifndef SOFA_OPT_BAYESIAN_H
 #define SOFA_OPT_BAYESIAN_H
@@ -7,6 +8,7 @@
 #include "opt/algorithm.h"
 #include "opt/ehvi.h"
 #include "opt/gp.h"
+#include "opt/search.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
 #define SOFA_BAYESIAN_DRAWS 16 /* fantasies of the pending points */
@@ -41,7 +43,15 @@ struct bayesian {
     double *normals; /* [draws][pending] innovations of the fantasies */
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
+    struct sofa_bayesian_near *near; /* [near_room] neighbours being scored */
+    double *near_mean;               /* [near_room][draws] */
+    size_t near_room;
 };
+
+enum { SOFA_TIER_LEADING, SOFA_TIER_IMPROVING }; /* of sofa_bayesian_score */
+/* A sofa_score_fn on the optimizer. */
+void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t count, const int *x,
+                         struct sofa_score *score);
 
 /* Scratch for every trial so far. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);

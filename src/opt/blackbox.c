@@ -314,7 +314,7 @@ static double log_feasible(const struct sofa_optimizer *o, const struct blackbox
 }
 
 /* A sofa_score_fn on the optimizer. */
-static void score_points(void *optimizer, const int *base, size_t count, const int *x, struct sofa_score *score)
+static void score_points(void *optimizer, const struct sofa_near *near, size_t count, const int *x, struct sofa_score *score)
 {
     struct sofa_optimizer *o = optimizer;
     struct blackbox *b = o->own;
@@ -322,7 +322,7 @@ static void score_points(void *optimizer, const int *base, size_t count, const i
     double mu[SOFA_GP_BATCH][OUTPUTS_MAX] = {{0}}, sd[SOFA_GP_BATCH][OUTPUTS_MAX] = {{0}};
     const int *point[SOFA_GP_BATCH];
 
-    (void)base;
+    (void)near;
     for (size_t i = 0; i < count; i += SOFA_GP_BATCH) {
         size_t here = count - i < SOFA_GP_BATCH ? count - i : SOFA_GP_BATCH;
 
@@ -339,9 +339,9 @@ static void score_points(void *optimizer, const int *base, size_t count, const i
         }
         for (size_t c = 0; c < here; c++)
             score[i + c] = sofa_opt_accepts(o, point[c])
-                               ? (struct sofa_score){0, sofa_mehvi_log(&b->front, mu[c], sd[c]) +
+                               ? (struct sofa_score){.value = sofa_mehvi_log(&b->front, mu[c], sd[c]) +
                                                             log_feasible(o, b, mu[c], sd[c])}
-                               : (struct sofa_score){SOFA_SCORE_REFUSED, 0};
+                               : (struct sofa_score){.tier = SOFA_SCORE_REFUSED};
     }
 }
 

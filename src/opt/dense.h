@@ -17,7 +17,7 @@ struct sofa_dense {
     const char *isa;
     /* out[4 r + c] = sum over from <= k < to of a[r lda + k] b[c ldb + k]; from and to multiples of 4 */
     void (*dots)(const double *a, size_t lda, const double *b, size_t ldb, size_t from, size_t to, double *out);
-    /* r2[k] = sum over c < cols of scale[c] (u[c ld + k] - x[c])^2, k < n */
+    /* r2[k] = sum over c < cols of scale[c] (u[c ld + k] - x[c])^2; n is rounded up to whole lanes */
     void (*distances)(const double *u, size_t ld, const double *x, const double *scale, size_t cols, size_t n,
                       double *r2);
     /* Matern-5/2 of r2 [n]: value[k] += weight (1 + s + s^2/3) exp(-s), s = sqrt(5 r2) */
@@ -29,8 +29,11 @@ struct sofa_dense {
     /* out[k] = max(0, r2[k] + a - b u[k]): squared distances when one coordinate of a point moves; n is
      * rounded up to whole lanes */
     void (*nudge)(const double *r2, const double *u, double a, double b, size_t n, double *out);
-    /* out[k] = s a[k] - b[k] */
-    void (*scale_minus)(double s, const double *a, const double *b, size_t n, double *out);
+    /* out[k] = the volume of the box [low, high] beyond c: product over j < q of
+     * max(0, high[j ld + k] - max(low[j ld + k], c[j])); n is rounded up to whole lanes */
+    void (*clip)(const double *low, const double *high, size_t ld, const double *c, size_t q, size_t n, double *out);
+    /* out[r] = sum over from <= k < to of a[r lda + k] b[k], r < 4; from and to multiples of 4 */
+    void (*rows)(const double *a, size_t lda, const double *b, size_t from, size_t to, double *out);
     /* sum of a[k] b[k], k < n; n a multiple of 4 */
     double (*dot)(const double *a, const double *b, size_t n);
 };

@@ -98,15 +98,15 @@ static void distances(const double *restrict u, size_t ld, const double *restric
         memcpy(r2 + k + 8, &s2, sizeof s2);
         memcpy(r2 + k + 12, &s3, sizeof s3);
     }
-    for (; k < n; k++) {
-        double s = 0;
+    for (; k < n; k += LANES) { /* rows end on whole lanes */
+        lanes s0 = {0};
 
         for (size_t c = 0; c < cols; c++) {
-            double d = u[c * ld + k] - x[c];
+            lanes d0 = load(u + c * ld + k) - x[c];
 
-            s += scale[c] * d * d;
+            s0 += scale[c] * d0 * d0;
         }
-        r2[k] = s;
+        memcpy(r2 + k, &s0, sizeof s0);
     }
 }
 
@@ -128,23 +128,17 @@ static inline void exp_minus(const lanes *s, lanes *out)
 {
     const lanes top = {708, 708, 708, 708};
     bit_lanes small = *s < top, bits;
-    lanes x = -(lanes)(((bit_lanes)*s & small) | ((bit_lanes)top & ~small)), t, k, r, p;
+    lanes x = -(lanes)(((bit_lanes)*s & small) | ((bit_lanes)top & ~small)), t, k, r, r2, r4, low, middle, high, p;
 
     t = x * 1.44269504088896338700 + SOFA_EXP_SHIFT;
     k = t - SOFA_EXP_SHIFT;
     r = (x - k * SOFA_LN2_HI) - k * SOFA_LN2_LO;
-    p = r * (1.0 / 6227020800) + 1.0 / 479001600;
-    p = p * r + 1.0 / 39916800;
-    p = p * r + 1.0 / 3628800;
-    p = p * r + 1.0 / 362880;
-    p = p * r + 1.0 / 40320;
-    p = p * r + 1.0 / 5040;
-    p = p * r + 1.0 / 720;
-    p = p * r + 1.0 / 120;
-    p = p * r + 1.0 / 24;
-    p = p * r + 1.0 / 6;
-    p = p * r + 0.5;
-    p = p * r * r + r + 1.0;
+    r2 = r * r;
+    r4 = r2 * r2;
+    low = (0.5 + 1.0 / 6 * r) + (1.0 / 24 + 1.0 / 120 * r) * r2;
+    middle = (1.0 / 720 + 1.0 / 5040 * r) + (1.0 / 40320 + 1.0 / 362880 * r) * r2;
+    high = (1.0 / 3628800 + 1.0 / 39916800 * r) + (1.0 / 479001600 + 1.0 / 6227020800 * r) * r2;
+    p = ((low + middle * r4) + high * (r4 * r4)) * r2 + r + 1.0;
     bits = ((bit_lanes)t + 1023) << 52;
     *out = p * (lanes)bits;
 }
@@ -199,11 +193,42 @@ static void nudge(const double *restrict r2, const double *restrict u, double a,
     }
 }
 
-static void scale_minus(double s, const double *restrict a, const double *restrict b, size_t n,
-                        double *restrict out)
+static void clip(const double *restrict low, const double *restrict high, size_t ld, const double *restrict c,
+                 size_t q, size_t n, double *restrict out)
 {
-    for (size_t k = 0; k < n; k++)
-        out[k] = s * a[k] - b[k];
+    const lanes zero = {0}, one = {1, 1, 1, 1};
+
+    for (size_t k = 0; k < n; k += LANES) {
+        lanes volume = one;
+
+        for (size_t j = 0; j < q; j++) {
+            lanes from = load(low + j * ld + k), at = zero + c[j], side;
+            bit_lanes beyond = from > at;
+
+            from = (lanes)(((bit_lanes)from & beyond) | ((bit_lanes)at & ~beyond));
+            side = load(high + j * ld + k) - from;
+            volume *= (lanes)((bit_lanes)side & (side > zero));
+        }
+        memcpy(out + k, &volume, sizeof volume);
+    }
+}
+
+static void rows(const double *a, size_t lda, const double *b, size_t from, size_t to, double *out)
+{
+    lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+
+    for (size_t k = from; k < to; k += LANES) {
+        lanes v = load(b + k);
+
+        s0 += load(a + k) * v;
+        s1 += load(a + lda + k) * v;
+        s2 += load(a + 2 * lda + k) * v;
+        s3 += load(a + 3 * lda + k) * v;
+    }
+    out[0] = add_lanes(&s0);
+    out[1] = add_lanes(&s1);
+    out[2] = add_lanes(&s2);
+    out[3] = add_lanes(&s3);
 }
 
 const struct sofa_dense SOFA_DENSE_NAME = {
@@ -214,6 +239,7 @@ const struct sofa_dense SOFA_DENSE_NAME = {
     .matern_slope = matern_slope,
     .combine = combine,
     .nudge = nudge,
-    .scale_minus = scale_minus,
+    .clip = clip,
+    .rows = rows,
     .dot = dot,
 };

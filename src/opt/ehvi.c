@@ -12,6 +12,7 @@ void sofa_ehvi_release(struct sofa_ehvi *ehvi)
     free(ehvi->open.corner);
     free(ehvi->next.corner);
     free(ehvi->levels);
+    free(ehvi->volume);
     *ehvi = (struct sofa_ehvi)SOFA_EHVI_INIT;
 }
 
@@ -145,6 +146,29 @@ static enum sofa_code open_everything(struct sofa_ehvi *ehvi, const double *refe
     return add_box(ehvi, &ehvi->open, all, err);
 }
 
+/* The closed boxes by objective; those of the padding have no volume. */
+static enum sofa_code lay_out(struct sofa_ehvi *ehvi, struct sofa_err *err)
+{
+    size_t n = ehvi->closed.count, q = ehvi->q, rows = (n + 7) / 8 * 8;
+
+    if (rows > ehvi->rows) {
+        rows *= 2; /* fronts grow */
+        free(ehvi->volume);
+        ehvi->volume = aligned_alloc(64, rows * (1 + 2 * SOFA_OPT_OBJECTIVES_MAX) * sizeof *ehvi->volume);
+        ehvi->rows = ehvi->volume ? rows : 0;
+        if (!ehvi->volume)
+            return sofa_fail_nomem(err, "the acquisition");
+    }
+    ehvi->low = ehvi->volume + ehvi->rows;
+    ehvi->high = ehvi->low + q * ehvi->rows;
+    for (size_t j = 0; j < q; j++)
+        for (size_t i = 0; i < SOFA_DENSE_ROUND(n); i++) {
+            ehvi->low[j * ehvi->rows + i] = i < n ? ehvi->closed.corner[i * 2 * q + j] : 0;
+            ehvi->high[j * ehvi->rows + i] = i < n ? ehvi->closed.corner[i * 2 * q + q + j] : 0;
+        }
+    return SOFA_OK;
+}
+
 enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
                                const double *b, double last, struct sofa_err *err)
 {
@@ -154,6 +178,7 @@ enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *r
     if (!order)
         return sofa_fail_nomem(err, "the acquisition");
     ehvi->q = q;
+    ehvi->dense = sofa_dense_best();
     ehvi->closed.count = ehvi->open.count = ehvi->level_count = 0;
     SOFA_TRY(open_everything(ehvi, reference, err));
     for (size_t k = 0; k < n && (!b || order[k].b < last); k++)
@@ -161,29 +186,28 @@ enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *r
     for (size_t i = 0; i < ehvi->open.count; i++)
         SOFA_TRY(add_box(ehvi, &ehvi->closed, ehvi->open.corner + i * box_doubles(ehvi), err));
     SOFA_TRY(add_level(ehvi, last, err));
+    SOFA_TRY(lay_out(ehvi, err));
 out:
     free(order);
     return rc;
 }
 
-/* The volume of boxes [from, to) beyond c. */
-static double clipped(const struct sofa_ehvi *ehvi, size_t from, size_t to, const double *c)
+/* The sum of the volumes of boxes [from, to). */
+static double sum_volumes(const struct sofa_ehvi *ehvi, size_t from, size_t to)
 {
-    size_t q = ehvi->q, doubles = box_doubles(ehvi);
     double sum = 0;
 
-    for (size_t i = from; i < to; i++) {
-        const double *box = ehvi->closed.corner + i * doubles;
-        double volume = 1;
-
-        for (size_t j = 0; j < q && volume > 0; j++) {
-            double low = box[j] > c[j] ? box[j] : c[j];
-
-            volume = box[q + j] > low ? volume * (box[q + j] - low) : 0;
-        }
-        sum += volume;
-    }
+    for (size_t i = from; i < to; i++)
+        sum += ehvi->volume[i];
     return sum;
+}
+
+/* The volumes beyond c of boxes [from, the last]. */
+static void clip_boxes(const struct sofa_ehvi *ehvi, size_t from, const double *c)
+{
+    from = from / SOFA_DENSE_LANES * SOFA_DENSE_LANES;
+    ehvi->dense->clip(ehvi->low + from, ehvi->high + from, ehvi->rows, c, ehvi->q, ehvi->closed.count - from,
+                      ehvi->volume + from);
 }
 
 /* ln(exp(a) + exp(b)) */
@@ -195,32 +219,54 @@ static double add_logs(double a, double b)
 }
 
 #define SUM_LEAST 1e-200 /* below it, plain numbers may have lost terms */
+#define REST 1e-17       /* a share of the sum that no longer shows */
+
+/* The volumes of the levels in place of those of the boxes; returns all of it. */
+static double gather_levels(const struct sofa_ehvi *ehvi)
+{
+    double all = 0;
+    size_t from = 0, end;
+
+    for (size_t k = 0; k < ehvi->level_count; k++, from = end) {
+        end = ehvi->levels[k].end;
+        ehvi->volume[k] = sum_volumes(ehvi, from, end); /* end > k: no level is without a box */
+        all += ehvi->volume[k];
+    }
+    return all;
+}
 
 double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
 {
-    double sum = 0, log_sum = -INFINITY, volume;
-    size_t from = 0;
+    double sum = 0, log_sum = -INFINITY, rest, h;
 
-    for (size_t k = 0; k < ehvi->level_count; from = ehvi->levels[k++].end) {
-        volume = clipped(ehvi, from, ehvi->levels[k].end, c);
-        if (volume > 0)
-            sum += volume * sofa_normal_h((ehvi->levels[k].b - mu) / sd);
+    clip_boxes(ehvi, 0, c);
+    rest = gather_levels(ehvi);
+    if (!(rest > 0))
+        return -INFINITY;
+    for (size_t k = ehvi->level_count; k-- > 0;) {
+        if (!(ehvi->volume[k] > 0))
+            continue;
+        h = sofa_normal_h((ehvi->levels[k].b - mu) / sd);
+        if (rest * h < REST * sum) /* h grows with b: the levels below add no more */
+            break;
+        sum += ehvi->volume[k] * h;
+        rest -= ehvi->volume[k];
     }
     if (sum > SUM_LEAST)
         return sofa_opt_log(sum) + sofa_opt_log(sd);
-    from = 0;
-    for (size_t k = 0; k < ehvi->level_count; from = ehvi->levels[k++].end) {
-        volume = clipped(ehvi, from, ehvi->levels[k].end, c);
-        if (volume > 0)
-            log_sum = add_logs(log_sum, sofa_opt_log(volume) + sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
-    }
-    return log_sum == -INFINITY ? log_sum : log_sum + sofa_opt_log(sd);
+    for (size_t k = 0; k < ehvi->level_count; k++)
+        if (ehvi->volume[k] > 0)
+            log_sum = add_logs(log_sum, sofa_opt_log(ehvi->volume[k]) +
+                                            sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
+    return log_sum + sofa_opt_log(sd);
 }
 
 double sofa_ehvi_log_volume(const struct sofa_ehvi *ehvi, const double *c)
 {
     size_t from = ehvi->level_count > 1 ? ehvi->levels[ehvi->level_count - 2].end : 0;
-    double volume = clipped(ehvi, from, ehvi->closed.count, c);
+    double volume;
 
+    clip_boxes(ehvi, from, c);
+    volume = sum_volumes(ehvi, from, ehvi->closed.count);
     return volume > 0 ? sofa_opt_log(volume) : -INFINITY;
 }

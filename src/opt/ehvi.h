@@ -19,6 +19,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "opt/dense.h"
 #include "opt/optimizer.h"
 
 /* A list of boxes: lower and upper corner, [count][2][q]. */
@@ -39,6 +40,11 @@ struct sofa_ehvi {
     struct sofa_ehvi_level *levels; /* the last is what no point dominates */
     size_t level_count, level_capacity;
     struct sofa_boxes open, next; /* what no point dominates, and scratch */
+    /* The closed boxes once more, for queries: corners by objective, and scratch for their volumes. */
+    double *low, *high; /* [q][rows] */
+    double *volume;     /* [rows] */
+    size_t rows;
+    const struct sofa_dense *dense;
 };
 
 #define SOFA_EHVI_INIT {0}

@@ -48,13 +48,15 @@ enum sofa_code sofa_gp_new(size_t dims, const struct sofa_opt_dim *dim, bool add
     gp->additive = additive && gp->space.layers > 1;
     gp->dense = sofa_dense_best();
     index_parameters(gp);
+    SOFA_TRY(sofa_gp_new_tables(gp, err));
+    gp->scratch_x = calloc(dims, sizeof *gp->scratch_x);
     gp->theta = calloc(gp->index.count, sizeof *gp->theta);
     gp->factored_theta = calloc(gp->index.count, sizeof *gp->theta);
     gp->kernel.inverse = sofa_gp_new_rows(3, gp->space.padded + BLOCK);
     gp->scratch = sofa_gp_new_rows(2 + BLOCK, gp->space.padded + BLOCK);
     gp->kernel.shared = calloc(gp->space.groups + 1, sizeof *gp->kernel.shared);
     if (!gp->theta || !gp->factored_theta || !gp->kernel.inverse || !gp->scratch ||
-        !gp->kernel.shared) {
+        !gp->kernel.shared || !gp->scratch_x) {
         rc = sofa_fail_nomem(err, "a Gaussian process");
         goto out;
     }
@@ -89,6 +91,8 @@ void sofa_gp_free(struct sofa_gp *gp)
     if (!gp)
         return;
     free_rows(gp);
+    sofa_gp_free_tables(gp);
+    free(gp->scratch_x);
     sofa_gp_space_release(&gp->space);
     free(gp->theta);
     free(gp->factored_theta);
@@ -101,7 +105,7 @@ void sofa_gp_free(struct sofa_gp *gp)
 /* Room for `rows` points; what was factored is forgotten when it grows, the data are kept. */
 static enum sofa_code reserve(struct sofa_gp *gp, size_t rows, struct sofa_err *err)
 {
-    size_t dims = gp->space.dims, n = 64;
+    size_t dims = gp->space.dims, n = GP_LEAST_ROWS;
     int *x = gp->x;
     double *z = gp->z;
 
@@ -133,7 +137,7 @@ static enum sofa_code reserve(struct sofa_gp *gp, size_t rows, struct sofa_err *
         return sofa_fail_nomem(err, "a Gaussian process");
     }
     gp->capacity = n;
-    return SOFA_OK;
+    return sofa_gp_reserve_tables(gp, n, err);
 }
 
 enum sofa_code sofa_gp_data(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err)
@@ -226,7 +230,7 @@ double sofa_gp_linear(const struct sofa_gp *gp, const double *u, double *coef)
     return CONSTANT_VARIANCE;
 }
 
-void sofa_gp_covariances(struct sofa_gp *gp, const double *u, double *coef, size_t m, double *out)
+void sofa_gp_covariances(struct sofa_gp *gp, const int *x, const double *u, double *coef, size_t m, double *out)
 {
     const struct gp_space *space = &gp->space;
     const struct gp_kernel *kernel = &gp->kernel;
@@ -238,13 +242,8 @@ void sofa_gp_covariances(struct sofa_gp *gp, const double *u, double *coef, size
     gp->dense->combine(gp->u, gp->capacity, coef, space->columns, m, out);
     gp->dense->distances(gp->u, gp->capacity, u, kernel->inverse, space->columns, m, r2);
     gp->dense->matern(r2, m, kernel->scale * kernel->mix, out);
-    for (size_t l = 0; gp->additive && l < space->layers; l++) {
-        size_t from = space->layer[l].from;
-
-        gp->dense->distances(gp->u + from * gp->capacity, gp->capacity, u + from, kernel->inverse_layer + from,
-                             space->layer[l].to - from, m, r2);
-        gp->dense->matern(r2, m, kernel->scale * (1 - kernel->mix) / (double)space->layers, out);
-    }
+    for (size_t l = 0; gp->additive && l < space->layers; l++)
+        sofa_gp_add_layer(gp, l, x, u, m, out);
 }
 
 double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef)
@@ -258,10 +257,12 @@ double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *c
 
 void sofa_gp_innovate(struct sofa_gp *gp, size_t n)
 {
-    for (size_t i = n; i < SOFA_DENSE_ROUND(n); i++)
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(n);
+
+    for (size_t i = n; i < end; i++)
         gp->z[i] = 0;
-    for (size_t i = 0; i < n; i++)
-        gp->innovation[i] = gp->dense->dot(gp->inverse + i * gp->capacity, gp->z, SOFA_DENSE_ROUND(i + 1));
+    for (size_t ib = 0; ib < end; ib += BLOCK)
+        gp->dense->rows(gp->inverse + ib * ld, ld, gp->z, 0, ib + BLOCK, gp->innovation + ib);
 }
 
 void sofa_gp_weights(struct sofa_gp *gp, size_t rows, size_t draws)
@@ -272,12 +273,11 @@ void sofa_gp_weights(struct sofa_gp *gp, size_t rows, size_t draws)
         double *t = gp->innovation + f * ld, *weight = gp->weight + f * ld;
 
         for (size_t i = rows; i < end; i++)
-            t[i] = weight[i] = 0;
-        for (size_t j = 0; j < rows; j++) {
-            size_t from = j / BLOCK * BLOCK;
-
-            weight[j] = gp->dense->dot(gp->inverse_t + j * ld + from, t + from, end - from);
-        }
+            t[i] = 0;
+        for (size_t ib = 0; ib < end; ib += BLOCK)
+            gp->dense->rows(gp->inverse_t + ib * ld, ld, t, ib, end, weight + ib);
+        for (size_t i = rows; i < end; i++)
+            weight[i] = 0;
     }
 }
 
@@ -297,6 +297,7 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
                                  const double *e, struct sofa_err *err)
 {
     size_t dims = gp->space.dims, rows = gp->n + pending, same = 0;
+    bool same_kernel;
     enum sofa_code rc;
 
     SOFA_TRY(reserve(gp, rows + 1, err));
@@ -305,7 +306,9 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
         memcpy(gp->x + gp->n * dims, x_pending, pending * dims * sizeof *gp->x);
     sofa_gp_set(gp, gp->theta);
     place_points(gp, gp->n, rows);
-    if (memcmp(gp->theta, gp->factored_theta, gp->index.count * sizeof *gp->theta) == 0)
+    same_kernel = memcmp(gp->theta, gp->factored_theta, gp->index.count * sizeof *gp->theta) == 0;
+    sofa_gp_set_tables(gp, same_kernel, rows);
+    if (same_kernel)
         while (same < rows && same < gp->factored &&
                memcmp(gp->x + same * dims, gp->factored_x + same * dims, dims * sizeof *gp->x) == 0)
             same++;
@@ -326,6 +329,7 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
     }
     sofa_gp_weights(gp, rows, draws);
 out:
+    gp->tables_hold &= rc == SOFA_OK;
     return rc;
 }
 
@@ -338,26 +342,36 @@ double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i)
                                                     SOFA_DENSE_ROUND(row + 1));
 }
 
-void sofa_gp_posterior(struct sofa_gp *gp, size_t count, const double *variance, double *mean, double *sd)
+void sofa_gp_means(struct sofa_gp *gp, double *k, double *mean)
+{
+    size_t end = SOFA_DENSE_ROUND(gp->rows);
+
+    for (size_t i = gp->rows; i < end; i++)
+        k[i] = 0;
+    for (size_t f = 0; f < gp->draws; f++)
+        mean[f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * gp->capacity, k, end);
+}
+
+double sofa_gp_deviation(const struct sofa_gp *gp, double variance)
+{
+    return gp->spread * sqrt(variance > VARIANCE_LEAST ? variance : VARIANCE_LEAST);
+}
+
+void sofa_gp_deviations(struct sofa_gp *gp, size_t count, const double *variance, double *sd)
 {
     size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->rows);
-    double *k = gp->strip, left[SOFA_GP_BATCH], sums[BLOCK * BLOCK];
+    double *k = gp->strip, left[SOFA_GP_BATCH] = {0}, sums[BLOCK * BLOCK];
 
-    for (size_t c = 0; c < count; c++) {
-        for (size_t i = gp->rows; i < end; i++)
-            k[c * ld + i] = 0;
-        for (size_t f = 0; f < gp->draws; f++)
-            mean[c * gp->draws + f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * ld, k + c * ld, end);
-        left[c] = variance[c];
-    }
-    for (size_t ib = 0; ib < end; ib += BLOCK) {
-        gp->dense->dots(gp->inverse + ib * ld, ld, k, ld, 0, ib + BLOCK, sums);
-        for (size_t c = 0; c < count; c++)
-            for (size_t r = 0; r < BLOCK; r++)
-                left[c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
-    }
+    memcpy(left, variance, count * sizeof *left);
+    for (size_t ib = 0; ib < end; ib += BLOCK)
+        for (size_t cb = 0; cb < count; cb += BLOCK) {
+            gp->dense->dots(gp->inverse + ib * ld, ld, k + cb * ld, ld, 0, ib + BLOCK, sums);
+            for (size_t c = 0; c < BLOCK; c++)
+                for (size_t r = 0; r < BLOCK; r++)
+                    left[cb + c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
+        }
     for (size_t c = 0; c < count; c++)
-        sd[c] = gp->spread * sqrt(left[c] > VARIANCE_LEAST ? left[c] : VARIANCE_LEAST);
+        sd[c] = sofa_gp_deviation(gp, left[c]);
 }
 
 void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd)
@@ -365,11 +379,14 @@ void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, doub
     double *u = gp->scratch, *coef = gp->scratch + gp->space.padded, variance[SOFA_GP_BATCH];
 
     for (size_t c = 0; c < count; c++) {
+        double *k = gp->strip + c * gp->capacity;
+
         sofa_gp_features(gp, x[c], u);
-        sofa_gp_covariances(gp, u, coef, SOFA_DENSE_ROUND(gp->rows), gp->strip + c * gp->capacity);
+        sofa_gp_covariances(gp, x[c], u, coef, SOFA_DENSE_ROUND(gp->rows), k);
+        sofa_gp_means(gp, k, mean + c * gp->draws);
         variance[c] = sofa_gp_own_variance(gp, u, coef);
     }
-    sofa_gp_posterior(gp, count, variance, mean, sd);
+    sofa_gp_deviations(gp, count, variance, sd);
 }
 
 size_t sofa_gp_theta_count(const struct sofa_gp *gp)

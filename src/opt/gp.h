@@ -66,15 +66,28 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
                                  const double *e, struct sofa_err *err);
 double sofa_gp_pending(const struct sofa_gp *gp, size_t draw, size_t i); /* the drawn output of pending point i */
 
-#define SOFA_GP_BATCH 4
+#define SOFA_GP_BATCH 8
 /* Posterior of the output (without noise) at count <= SOFA_GP_BATCH points x: mean [count][draws],
  * sd [count]. */
 void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd);
 
-/* The same for points that differ from a base point in one dimension each: O(n) less work per point for
- * the covariances.  The base holds until the next condition. */
-enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, struct sofa_err *err);
-void sofa_gp_predict_near(struct sofa_gp *gp, size_t count, const int *const *x, double *mean, double *sd);
+/*
+ * The same for points near a base point, which differ from it in one dimension each: the covariances cost
+ * O(n) less per point, and the deviation, which costs O(n^2), comes in two steps.  With k and k' the
+ * covariances of base and neighbour, d = k' - k, and p = K^-1 k, the variance of the neighbour is
+ *
+ *   c' - k'.K^-1.k' = c' + k.p - 2 k'.p - d.K^-1.d,
+ *
+ * and without the last term, which is not negative, a bound that costs O(n).  A search looks at the bounds and
+ * asks only for the deviations that may matter.
+ *
+ * The base holds until the next condition; `count` neighbours are kept in numbered slots.
+ */
+enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, size_t count, struct sofa_err *err);
+/* Places x in a slot: its mean [draws], and an upper bound of its deviation. */
+void sofa_gp_near(struct sofa_gp *gp, size_t slot, const int *x, double *mean, double *sd_bound);
+/* The deviations of count <= SOFA_GP_BATCH slots. */
+void sofa_gp_near_deviations(struct sofa_gp *gp, size_t count, const size_t *slots, double *sd);
 
 double sofa_gp_jitter(const struct sofa_gp *gp); /* added to the diagonal of the last factor, relative */
 bool sofa_gp_additive(const struct sofa_gp *gp);

@@ -19,7 +19,7 @@ static void fill_block(struct sofa_gp *gp, size_t at, size_t rows)
         if (i < rows) {
             for (size_t c = 0; c < gp->space.padded; c++)
                 u[c] = gp->u[c * gp->capacity + i];
-            sofa_gp_covariances(gp, u, coef, at + BLOCK, row);
+            sofa_gp_covariances(gp, gp->x + i * gp->space.dims, u, coef, at + BLOCK, row);
             row[i] = sofa_gp_own_variance(gp, u, coef) + gp->kernel.noise + gp->jitter * gp->kernel.scale;
         } else {
             memset(row, 0, (at + BLOCK) * sizeof *row);

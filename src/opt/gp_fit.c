@@ -21,19 +21,21 @@ struct sums {
     double *by_a, *by_b;  /* [groups] derivatives of the evidence by ln a and ln b */
 };
 
-/* K^-1 = L^-T L^-1, all of it. */
+/* W = alpha alpha' - K^-1 with K^-1 = L^-T L^-1, all of it; zero in the padding. */
 static void fill_precision(struct sofa_gp *gp)
 {
     size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n);
-    double sums[BLOCK * BLOCK];
+    const double *alpha = gp->weight;
+    double sums[BLOCK * BLOCK], w;
 
     for (size_t ib = 0; ib < end; ib += BLOCK)
         for (size_t jb = 0; jb <= ib; jb += BLOCK) {
             gp->dense->dots(gp->inverse_t + ib * ld, ld, gp->inverse_t + jb * ld, ld, ib, end, sums);
             for (size_t r = 0; r < BLOCK; r++)
                 for (size_t c = 0; c < BLOCK; c++) {
-                    gp->precision[(ib + r) * ld + jb + c] = sums[r * BLOCK + c];
-                    gp->precision[(jb + c) * ld + ib + r] = sums[r * BLOCK + c];
+                    w = ib + r < gp->n && jb + c < gp->n ? alpha[ib + r] * alpha[jb + c] - sums[r * BLOCK + c] : 0;
+                    gp->precision[(ib + r) * ld + jb + c] = w;
+                    gp->precision[(jb + c) * ld + ib + r] = w;
                 }
         }
 }
@@ -51,35 +53,59 @@ static void add_warp(const struct sofa_gp *gp, size_t i, size_t c, double by_fea
     sums->by_b[g] += by_feature * sofa_gp_feature(space, space->by_b, c, x);
 }
 
-/* One Matern part on columns [from, to) for the points [ib, ib + BLOCK): adds W o k to *total, and
- * G = W o dk/dr2 to the moments and the warp. */
-static void add_matern(struct sofa_gp *gp, size_t ib, size_t from, size_t to, const double *inverse, double weight,
-                       double *total, double *moment, struct sums *sums)
+/* G = W o dk/dr2 of one Matern part on columns [from, to), into the place of L^-1, which a fit no longer
+ * needs by then; it is symmetric, and half of it is computed.  Adds W o k to *total. */
+static void fill_slopes(struct sofa_gp *gp, size_t from, size_t to, const double *inverse, double *total)
 {
-    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n), rows = gp->n - ib < BLOCK ? gp->n - ib : BLOCK;
-    double *w = gp->strip + GP_STRIP_W * ld, *slope = gp->strip + GP_STRIP_G * ld, *u = gp->scratch;
-    double *value = gp->strip + GP_STRIP_VALUE * ld, *r2 = gp->strip + GP_STRIP_R2 * ld;
-    double row_sum[BLOCK] = {0}, products[BLOCK * BLOCK];
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n);
+    double *value = gp->strip + GP_STRIP_VALUE * ld, *r2 = gp->strip + GP_STRIP_R2 * ld, *u = gp->scratch;
 
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = from; c < to; c++)
-            u[c] = gp->u[c * ld + ib + r];
-        gp->dense->distances(gp->u + from * ld, ld, u + from, inverse + from, to - from, end, r2);
-        gp->dense->matern_slope(r2, end, w + r * ld, value, slope + r * ld);
-        *total += gp->dense->dot(w + r * ld, value, end);
-        for (size_t k = 0; k < gp->n; k++)
-            row_sum[r] += slope[r * ld + k];
+    for (size_t ib = 0; ib < end; ib += BLOCK) {
+        double *g = gp->inverse + ib * ld;
+
+        for (size_t r = 0; r < BLOCK; r++) {
+            const double *w = gp->precision + (ib + r) * ld;
+
+            for (size_t c = from; c < to; c++)
+                u[c] = gp->u[c * ld + ib + r];
+            gp->dense->distances(gp->u + from * ld + ib, ld, u + from, inverse + from, to - from, end - ib, r2);
+            gp->dense->matern_slope(r2, end - ib, w + ib, value, g + r * ld + ib);
+            *total += gp->dense->dot(w + ib, value, BLOCK) +
+                      2 * gp->dense->dot(w + ib + BLOCK, value + BLOCK, end - ib - BLOCK);
+        }
+        for (size_t k = ib + BLOCK; k < end; k++)
+            for (size_t r = 0; r < BLOCK; r++)
+                gp->inverse[k * ld + ib + r] = g[r * ld + k];
     }
-    for (size_t cb = from; cb < to; cb += BLOCK) {
-        gp->dense->dots(slope, ld, gp->u + cb * ld, ld, 0, end, products);
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = cb; c < to && c < cb + BLOCK; c++) {
-                double here = gp->u[c * ld + ib + r];
-                double pull = row_sum[r] * here - products[r * BLOCK + c - cb]; /* sum of G_ik (u_i - u_k) */
+}
 
-                moment[c] += here * pull;
-                add_warp(gp, ib + r, c, 2 * weight * inverse[c] * pull, sums);
-            }
+/* Adds G of one Matern part to the moments and the warp. */
+static void add_matern(struct sofa_gp *gp, size_t from, size_t to, const double *inverse, double weight, double *total,
+                       double *moment, struct sums *sums)
+{
+    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n), rows;
+    double row_sum[BLOCK], products[BLOCK * BLOCK], *ones = gp->strip + GP_STRIP_W * ld;
+
+    fill_slopes(gp, from, to, inverse, total);
+    for (size_t k = 0; k < end; k++)
+        ones[k] = 1;
+    for (size_t ib = 0; ib < gp->n; ib += BLOCK) {
+        const double *g = gp->inverse + ib * ld;
+
+        rows = gp->n - ib < BLOCK ? gp->n - ib : BLOCK;
+        for (size_t r = 0; r < rows; r++)
+            row_sum[r] = gp->dense->dot(g + r * ld, ones, end);
+        for (size_t cb = from; cb < to; cb += BLOCK) {
+            gp->dense->dots(g, ld, gp->u + cb * ld, ld, 0, end, products);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t c = cb; c < to && c < cb + BLOCK; c++) {
+                    double here = gp->u[c * ld + ib + r];
+                    double pull = row_sum[r] * here - products[r * BLOCK + c - cb]; /* sum of G_ik (u_i - u_k) */
+
+                    moment[c] += here * pull;
+                    add_warp(gp, ib + r, c, 2 * weight * inverse[c] * pull, sums);
+                }
+        }
     }
 }
 
@@ -91,7 +117,7 @@ static void add_linear(struct sofa_gp *gp, size_t ib, struct sums *sums)
     double *h = gp->scratch + 2 * space->padded, products[BLOCK * BLOCK]; /* [BLOCK][padded] */
 
     for (size_t cb = 0; cb < space->columns; cb += BLOCK) {
-        gp->dense->dots(gp->strip + GP_STRIP_W * ld, ld, gp->u + cb * ld, ld, 0, end, products);
+        gp->dense->dots(gp->precision + ib * ld, ld, gp->u + cb * ld, ld, 0, end, products);
         for (size_t r = 0; r < BLOCK; r++)
             for (size_t c = cb; c < cb + BLOCK; c++)
                 h[r * space->padded + c] = products[r * BLOCK + c - cb];
@@ -125,25 +151,16 @@ static void gather(struct sofa_gp *gp, struct sums *sums)
 {
     const struct gp_space *space = &gp->space;
     const struct gp_kernel *kernel = &gp->kernel;
-    size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->n);
-    double *w = gp->strip + GP_STRIP_W * ld, share;
+    double share = kernel->scale * (1 - kernel->mix) / (double)(space->layers ? space->layers : 1);
 
-    for (size_t ib = 0; ib < gp->n; ib += BLOCK) {
-        for (size_t r = 0; r < BLOCK; r++) {
-            gp->dense->scale_minus(gp->weight[ib + r], gp->weight, gp->precision + (ib + r) * ld, end, w + r * ld);
-            for (size_t k = gp->n; k < end; k++)
-                w[r * ld + k] = 0;
-            if (ib + r < gp->n)
-                sums->trace += w[r * ld + ib + r];
-        }
-        add_matern(gp, ib, 0, space->columns, kernel->inverse, kernel->scale * kernel->mix, &sums->ard,
-                   sums->moment, sums);
-        share = kernel->scale * (1 - kernel->mix) / (double)(space->layers ? space->layers : 1);
-        for (size_t l = 0; gp->additive && l < space->layers; l++)
-            add_matern(gp, ib, space->layer[l].from, space->layer[l].to, kernel->inverse_layer, share,
-                       &sums->layer, sums->moment_layer, sums);
+    for (size_t i = 0; i < gp->n; i++)
+        sums->trace += gp->precision[i * gp->capacity + i];
+    for (size_t ib = 0; ib < gp->n; ib += BLOCK)
         add_linear(gp, ib, sums);
-    }
+    add_matern(gp, 0, space->columns, kernel->inverse, kernel->scale * kernel->mix, &sums->ard, sums->moment, sums);
+    for (size_t l = 0; gp->additive && l < space->layers; l++)
+        add_matern(gp, space->layer[l].from, space->layer[l].to, kernel->inverse_layer, share, &sums->layer,
+                   sums->moment_layer, sums);
 }
 
 /* From the sums to derivatives by the parameters. */
@@ -221,6 +238,7 @@ enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double 
 
     SOFA_TRY(sofa_gp_reserve_draws(gp, 1, err));
     gp->factored = 0;
+    gp->tables_hold = false;
     sofa_gp_set(gp, theta);
     SOFA_TRY(sofa_gp_factor(gp, 0, gp->n, true, err));
     sofa_gp_innovate(gp, gp->n);
@@ -247,6 +265,7 @@ out:
 struct search {
     struct sofa_gp *gp;
     double *theta, *gradient; /* of the last answer */
+    double *unit;             /* of the searched coordinates: the priors' deviations, which make the prior round */
     double value;
     bool known;
     size_t count;
@@ -257,7 +276,7 @@ static void answer(struct search *search, const gsl_vector *v)
     bool same = search->known, inside = true;
 
     for (size_t i = 0; i < search->count; i++) {
-        double t = gsl_vector_get(v, i);
+        double t = gsl_vector_get(v, i) * search->unit[i];
 
         same &= search->theta[i] == t;
         inside &= fabs(t) <= THETA_BOUND; /* false for NaN */
@@ -286,7 +305,7 @@ static void minus_gradient(const gsl_vector *v, void *context, gsl_vector *g)
 
     answer(search, v);
     for (size_t i = 0; i < search->count; i++)
-        gsl_vector_set(g, i, -search->gradient[i]);
+        gsl_vector_set(g, i, -search->gradient[i] * search->unit[i]);
 }
 
 static void minus_both(const gsl_vector *v, void *search, double *f, gsl_vector *g)
@@ -295,8 +314,8 @@ static void minus_both(const gsl_vector *v, void *search, double *f, gsl_vector 
     minus_gradient(v, search, g);
 }
 
-#define FIT_STEP 0.3       /* first step, in logarithms */
-#define FIT_TOLERANCE 0.1  /* of the line search */
+#define FIT_STEP 0.3       /* first step, in deviations of the priors */
+#define FIT_TOLERANCE 0.5  /* of the line search: a loose one spends fewer evaluations on each step */
 #define FIT_GRADIENT 0.02  /* stop below: the posterior is known to about 1e-3 */
 #define FIT_STALL 5        /* stop when so many iterations together ... */
 #define FIT_GAIN 0.05      /* ... gain less than this: a factor 1.05 in probability decides nothing */
@@ -324,11 +343,11 @@ static void climb(struct search *search, gsl_multimin_fdfminimizer *m, gsl_vecto
     if (-gsl_multimin_fdfminimizer_minimum(m) > *value) {
         *value = -gsl_multimin_fdfminimizer_minimum(m);
         for (size_t i = 0; i < search->count; i++)
-            best[i] = gsl_vector_get(gsl_multimin_fdfminimizer_x(m), i);
+            best[i] = gsl_vector_get(gsl_multimin_fdfminimizer_x(m), i) * search->unit[i];
     }
 }
 
-static void set_start(const struct sofa_gp *gp, unsigned which, gsl_vector *start, double *scratch)
+static void set_start(const struct sofa_gp *gp, unsigned which, const double *unit, gsl_vector *start, double *scratch)
 {
     sofa_gp_prior_mode(gp, scratch);
     for (size_t i = 0; i < gp->index.count; i++)
@@ -336,6 +355,8 @@ static void set_start(const struct sofa_gp *gp, unsigned which, gsl_vector *star
     if (which == SOFA_GP_FROM_SHORT)
         for (size_t i = 0; i < gp->space.lengths; i++)
             gsl_vector_set(start, gp->index.length + i, sofa_opt_log(sqrt((double)gp->space.lengths) / 10));
+    for (size_t i = 0; i < gp->index.count; i++)
+        gsl_vector_set(start, i, gsl_vector_get(start, i) / unit[i]);
 }
 
 enum sofa_code sofa_gp_fit(struct sofa_gp *gp, unsigned starts, int iterations, double *posterior,
@@ -344,7 +365,7 @@ enum sofa_code sofa_gp_fit(struct sofa_gp *gp, unsigned starts, int iterations, 
     struct search search = {.gp = gp, .count = gp->index.count};
     gsl_multimin_fdfminimizer *m = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, search.count);
     gsl_vector *start = gsl_vector_alloc(search.count);
-    double *room = calloc(3 * search.count, sizeof *room), value = -REFUSED;
+    double *room = calloc(4 * search.count, sizeof *room), value = -REFUSED;
     enum sofa_code rc = SOFA_OK;
 
     if (!m || !start || !room) {
@@ -353,9 +374,11 @@ enum sofa_code sofa_gp_fit(struct sofa_gp *gp, unsigned starts, int iterations, 
     }
     search.theta = room;
     search.gradient = room + search.count;
+    search.unit = room + 3 * search.count;
+    sofa_gp_prior_deviation(gp, search.unit);
     for (unsigned which = SOFA_GP_FROM_LAST; which <= SOFA_GP_FROM_SHORT; which <<= 1)
         if (starts & which) {
-            set_start(gp, which, start, search.gradient);
+            set_start(gp, which, search.unit, start, search.gradient);
             search.known = false;
             climb(&search, m, start, iterations, room + 2 * search.count, &value);
         }

@@ -66,12 +66,26 @@ struct gp_base {
     int *x;           /* [dims] */
     double *u;        /* [padded] features */
     double *room;     /* what the rows below lie in */
-    size_t room_rows;
     double *linear;   /* [capacity] constant and linear part */
     double *r2;       /* [capacity] ARD distances */
     double *layers;   /* [layers][capacity] the additive part, layer by layer */
     double *layer_sum; /* [capacity] */
     double *group;    /* [groups][capacity] sum of the features of a group */
+    double *weight;   /* [capacity] K^-1 k */
+    double *scratch;  /* [capacity] */
+    double explained; /* k.K^-1.k */
+    double *slots;    /* [slot_count][capacity] covariances of the neighbours */
+    double *variance; /* [slot_count] their prior variances */
+    size_t slot_count;
+};
+
+/* A layer's part of the kernel by combinations of its levels; see gp_layer.c. */
+struct gp_table {
+    size_t combos, padded; /* 0: no table */
+    double *u;             /* [columns of the layer][padded] features */
+    double *value;         /* [combos][padded] */
+    bool *known;           /* [combos] rows that hold */
+    unsigned short *combo; /* [capacity] of the points */
 };
 
 /* Rows of the scratch: covariances of a batch, or while fitting four rows each of what is named. */
@@ -97,12 +111,15 @@ struct sofa_gp {
     double *cholesky;  /* [capacity][capacity] L, lower, ones on the diagonal of the padding */
     double *inverse_t; /* [capacity][capacity] transpose of L^-1 */
     double *inverse;   /* [capacity][capacity] L^-1 by rows */
-    double *precision; /* [capacity][capacity] K^-1, only while fitting */
+    double *precision; /* [capacity][capacity] alpha alpha' - K^-1, only while fitting */
     double *innovation; /* [draws][capacity] L^-1 z */
     double *weight;     /* [draws][capacity] K^-1 z */
     double *strip;      /* [GP_STRIP_ROWS][capacity] scratch */
     double *scratch;    /* [6][padded] scratch: features and coefficients of a point, and a block of rows */
     struct gp_base base;
+    struct gp_table *table; /* [layers], NULL without an additive part */
+    bool tables_hold;       /* for the kernel and the points at hand */
+    int *scratch_x;         /* [dims] */
     double jitter;
     int *factored_x;        /* [capacity][dims] the points whose rows of the factor hold */
     double *factored_theta; /* the parameters of the factor */
@@ -120,14 +137,31 @@ static inline double sofa_gp_feature(const struct gp_space *space, const double 
     return table[space->column[c].table + (size_t)x[space->column[c].dim]];
 }
 
+/* gp_prior.c: the deviations of the priors on theta [count]. */
+void sofa_gp_prior_deviation(const struct sofa_gp *gp, double *sd);
+
+/* gp_layer.c */
+#define GP_LEAST_ROWS 64 /* the capacity is never less */
+enum sofa_code sofa_gp_new_tables(struct sofa_gp *gp, struct sofa_err *err);
+enum sofa_code sofa_gp_reserve_tables(struct sofa_gp *gp, size_t rows, struct sofa_err *err);
+void sofa_gp_free_tables(struct sofa_gp *gp);
+/* Makes the tables hold for the kernel and the first `rows` points of gp->x. */
+void sofa_gp_set_tables(struct sofa_gp *gp, bool same_kernel, size_t rows);
+double sofa_gp_layer_weight(const struct sofa_gp *gp);
+/* out[k] += layer l's part of the covariance of point x, with features u, and point k < m */
+void sofa_gp_add_layer(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m, double *out);
+
 /* gp_near.c */
 void sofa_gp_free_base(struct sofa_gp *gp);
 
 /* gp.c */
-/* The posterior from the covariances of `count` points in the strip and their prior variances. */
-void sofa_gp_posterior(struct sofa_gp *gp, size_t count, const double *variance, double *mean, double *sd);
-/* Covariances of a point with features u (coef: scratch [padded]) and rows [0, m) to out. */
-void sofa_gp_covariances(struct sofa_gp *gp, const double *u, double *coef, size_t m, double *out);
+/* The means [draws] of a point from its covariances k, whose padding is cleared. */
+void sofa_gp_means(struct sofa_gp *gp, double *k, double *mean);
+/* The deviations of `count` points from the covariances in the strip and their prior variances. */
+void sofa_gp_deviations(struct sofa_gp *gp, size_t count, const double *variance, double *sd);
+double sofa_gp_deviation(const struct sofa_gp *gp, double variance); /* in the caller's units */
+/* Covariances of a point x with features u (coef: scratch [padded]) and rows [0, m) to out. */
+void sofa_gp_covariances(struct sofa_gp *gp, const int *x, const double *u, double *coef, size_t m, double *out);
 /* The prior variance at features u. */
 double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef);
 double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */

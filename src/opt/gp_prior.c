@@ -76,6 +76,12 @@ void sofa_gp_prior_mode(const struct sofa_gp *gp, double *theta)
         theta[i] = prior_of(gp, i).mean;
 }
 
+void sofa_gp_prior_deviation(const struct sofa_gp *gp, double *sd)
+{
+    for (size_t i = 0; i < gp->index.count; i++)
+        sd[i] = prior_of(gp, i).sd;
+}
+
 double sofa_gp_log_prior(const struct sofa_gp *gp, const double *theta, double *gradient)
 {
     double sum = 0, e;

@@ -12,8 +12,8 @@ static uint64_t hash_point(const int *x, size_t dims)
     uint64_t h = 0;
 
     for (size_t j = 0; j < dims; j++)
-        h = sofa_mix64(h ^ (uint64_t)(unsigned)x[j]);
-    return h;
+        h = (h + (uint64_t)(unsigned)x[j] + 1) * 0x9e3779b97f4a7c15u; /* odd: nothing is lost */
+    return sofa_mix64(h);
 }
 
 static enum sofa_code grow_slots(struct sofa_lattice *lattice, struct sofa_err *err)

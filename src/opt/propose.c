@@ -99,7 +99,7 @@ enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, 
         SOFA_TRY(add_seeds(o, &search, good, x_good, room, err));
     SOFA_TRY(sofa_search_run(&search, err));
     if (search.best == SOFA_LATTICE_NONE) {
-        *result = (struct sofa_score){SOFA_SCORE_REFUSED, 0};
+        *result = (struct sofa_score){.tier = SOFA_SCORE_REFUSED};
         SOFA_TRY(sofa_opt_random_point(o, x, err));
         goto out;
     }

@@ -41,16 +41,17 @@ static enum sofa_code reserve(struct sofa_search *search, size_t count, struct s
 }
 
 /* Notes the points met from index `from` on: scores them and keeps the best unseen. */
-static enum sofa_code score_new(struct sofa_search *search, const int *base, size_t from, struct sofa_err *err)
+static enum sofa_code score_new(struct sofa_search *search, const struct sofa_near *near, size_t from,
+                                struct sofa_err *err)
 {
     size_t count = search->met.count - from;
     enum sofa_code rc;
 
     SOFA_TRY(reserve(search, search->met.count, err));
     if (count)
-        search->score(search->ctx, base, count, sofa_lattice_point(&search->met, from), search->scores + from);
+        search->score(search->ctx, near, count, sofa_lattice_point(&search->met, from), search->scores + from);
     for (size_t i = from; i < search->met.count; i++)
-        if (search->scores[i].tier != SOFA_SCORE_REFUSED &&
+        if (search->scores[i].tier != SOFA_SCORE_REFUSED && !search->scores[i].bound &&
             (search->best == SOFA_LATTICE_NONE ||
              sofa_score_better(search->scores[i], search->scores[search->best])) &&
             sofa_lattice_find(search->seen, sofa_lattice_point(&search->met, i)) == SOFA_LATTICE_NONE)
@@ -118,12 +119,15 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
                                  struct move *moves, size_t *count, struct sofa_err *err)
 {
     size_t dims = search->met.dims, from = search->met.count, index, n;
+    struct sofa_near near = {.base = x, .here = here, .best = {.tier = SOFA_SCORE_REFUSED}};
     int try[TRIES_MAX], *at = malloc(dims * sizeof *at);
     enum sofa_code rc = SOFA_OK;
 
     *count = 0;
     if (!at)
         return sofa_fail_nomem(err, "the search");
+    if (search->best != SOFA_LATTICE_NONE)
+        near.best = search->scores[search->best];
     memcpy(at, x, dims * sizeof *at);
     for (int pass = 0; pass < 2; pass++) { /* first note them, then, all scored, choose */
         for (size_t j = 0; j < dims; j++) {
@@ -135,7 +139,8 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
             for (size_t k = 0; k < n; k++) {
                 at[j] = try[k];
                 SOFA_TRY(sofa_lattice_add(&search->met, at, &index, err));
-                if (pass == 1 && sofa_score_better(search->scores[index], best.score))
+                if (pass == 1 && !search->scores[index].bound &&
+                    sofa_score_better(search->scores[index], best.score))
                     best = (struct move){j, try[k], search->scores[index]};
             }
             at[j] = x[j];
@@ -145,7 +150,7 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
                 look[j] = 0;
         }
         if (pass == 0)
-            SOFA_TRY(score_new(search, x, from, err));
+            SOFA_TRY(score_new(search, &near, from, err));
     }
     qsort(moves, *count, sizeof *moves, compare_moves);
 out:
@@ -170,7 +175,7 @@ static enum sofa_code apply_moves(struct sofa_search *search, int *x, struct sof
             at[moves[k].dim] = moves[k].level;
         SOFA_TRY(sofa_search_seed(search, 1, at, err));
         index = sofa_lattice_find(&search->met, at);
-        if (sofa_score_better(search->scores[index], *here)) {
+        if (!search->scores[index].bound && sofa_score_better(search->scores[index], *here)) {
             memcpy(x, at, dims * sizeof *at);
             *here = search->scores[index];
             break;

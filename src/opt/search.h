@@ -15,11 +15,23 @@
 struct sofa_score {
     int tier; /* SOFA_SCORE_REFUSED: not a point to propose */
     double value;
+    bool bound; /* not its score, but no less: see struct sofa_near */
 };
 #define SOFA_SCORE_REFUSED (-1)
 
-/* Scores count points x [count][dims].  Where base isn't NULL each differs from it in one dimension. */
-typedef void sofa_score_fn(void *ctx, const int *base, size_t count, const int *x, struct sofa_score *score);
+/*
+ * The points to score are neighbours of `base`, in one dimension each and in the order of the dimensions.  All
+ * that is asked is which is the best of each dimension, if better than `here`, and which unseen one is the best,
+ * if better than `best`: the rest may be scored by upper bounds.
+ */
+struct sofa_near {
+    const int *base;
+    struct sofa_score here, best;
+};
+
+/* Scores count points x [count][dims]; near: NULL, or what is known of them. */
+typedef void sofa_score_fn(void *ctx, const struct sofa_near *near, size_t count, const int *x,
+                           struct sofa_score *score);
 
 struct sofa_search {
     const struct sofa_lattice *seen; /* points that must not be returned */

@@ -139,8 +139,11 @@ double sofa_normal_log_h(double u)
 
 double sofa_normal_h(double u)
 {
-    double x = u < 0 ? -u : u, tail = normal_pdf(x) * one_minus_x_mills(x);
+    double x = u < 0 ? -u : u, tail;
 
+    if (u > 9) /* phi(9)/9^2 is under half a unit in the last place of 9 */
+        return u;
+    tail = normal_pdf(x) * one_minus_x_mills(x);
     return u < 0 ? tail : u + tail; /* h(u) = u + h(-u) */
 }
 

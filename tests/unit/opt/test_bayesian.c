@@ -1,6 +1,7 @@
 #include <gsl/gsl_errno.h>
 #include <math.h>
 
+#include "opt/bayesian.h"
 #include "opt/optimizer.h"
 #include "opt/pareto.h"
 #include "tests/unit/test.h"
@@ -112,6 +113,87 @@ static double reached(const char *name, const struct sofa_opt_problem *problem)
     sofa_optimizer_free(o);
     free(y);
     return volume;
+}
+
+/* All neighbours of x, dimension by dimension; returns their number. */
+static size_t list_neighbours(const int *x, int *near, size_t *dim)
+{
+    size_t n = 0;
+
+    for (size_t j = 0; j < DIMS; j++)
+        for (int l = 0; l < chip[j].levels; l++)
+            if (l != x[j]) {
+                memcpy(near + n * DIMS, x, DIMS * sizeof *x);
+                near[n * DIMS + j] = l;
+                dim[n++] = j;
+            }
+    return n;
+}
+
+/* What a climb asks of neighbours is the same whether all or only the promising ones are scored exactly. */
+static void check_bounds(struct sofa_optimizer *o, const struct sofa_near *near, size_t n, const int *x,
+                         const size_t *dim, size_t *spared)
+{
+    struct sofa_score bounded[96], exact[96], best[2][DIMS], unseen[2] = {near->best, near->best};
+
+    sofa_bayesian_score(o, near, n, x, bounded);
+    sofa_bayesian_score(o, NULL, n, x, exact);
+    for (size_t j = 0; j < DIMS; j++)
+        best[0][j] = best[1][j] = near->here;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(bounded[i].tier, exact[i].tier);
+        if (bounded[i].tier == SOFA_SCORE_REFUSED)
+            continue;
+        *spared += bounded[i].bound;
+        if (bounded[i].bound)
+            assert_true(bounded[i].value >= exact[i].value - 1e-7);
+        else
+            assert_true(fabs(bounded[i].value - exact[i].value) < 1e-6 * (1 + fabs(exact[i].value)));
+        for (int which = 0; which < 2; which++) {
+            struct sofa_score score = which ? bounded[i] : exact[i];
+
+            if (score.bound)
+                continue;
+            if (sofa_score_better(score, best[which][dim[i]]))
+                best[which][dim[i]] = score;
+            if (sofa_lattice_find(&o->seen, x + i * DIMS) == SOFA_LATTICE_NONE &&
+                sofa_score_better(score, unseen[which]))
+                unseen[which] = score;
+        }
+    }
+    assert_true(fabs(unseen[0].value - unseen[1].value) < 1e-6 * (1 + fabs(unseen[0].value)));
+    for (size_t j = 0; j < DIMS; j++)
+        assert_true(fabs(best[0][j].value - best[1][j].value) < 1e-6 * (1 + fabs(best[0][j].value)));
+}
+
+static void neighbours_scored_by_bounds_lead_where_exact_scores_lead(void **state)
+{
+    struct sofa_opt_problem problem = chip_problem(3, 60);
+    struct sofa_near near = {0};
+    struct sofa_optimizer *o;
+    int x[DIMS], base[DIMS], neighbour[96 * DIMS];
+    size_t dim[96], n, spared = 0;
+    double y[3];
+
+    (void)state;
+    set_chip();
+    o = new_optimizer("bayesian", &problem);
+    for (int t = 0; t < 40; t++) {
+        ask(o, x);
+        if (t >= 12) { /* what it believes is what it asked with */
+            memcpy(base, x, sizeof base);
+            base[t % DIMS] = (base[t % DIMS] + 1) % chip[t % DIMS].levels;
+            near = (struct sofa_near){.base = base, .best = {.tier = SOFA_SCORE_REFUSED}};
+            sofa_bayesian_score(o, NULL, 1, base, &near.here);
+            if (t % 2)
+                near.best = near.here;
+            n = list_neighbours(base, neighbour, dim);
+            check_bounds(o, &near, n, neighbour, dim, &spared);
+        }
+        evaluate(o, &problem, x, y);
+    }
+    assert_true(spared > 400); /* of some 2000 */
+    sofa_optimizer_free(o);
 }
 
 static void it_beats_random_search_in_hypervolume_for_every_seed(void **state)
@@ -395,6 +477,7 @@ static void a_space_without_a_feasible_point_ends_the_search_with_the_reason(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(neighbours_scored_by_bounds_lead_where_exact_scores_lead),
         cmocka_unit_test(it_beats_random_search_in_hypervolume_for_every_seed),
         cmocka_unit_test(points_do_not_repeat_while_results_are_pending),
         cmocka_unit_test(broken_and_useless_results_do_not_stop_the_search),

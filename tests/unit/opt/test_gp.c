@@ -224,8 +224,9 @@ static void neighbours_of_a_base_are_predicted_as_any_point(void **state)
 {
     gsl_rng *rng = sofa_rng_new(15, 0);
     int x[30 * 6], near[6];
-    double z[30], mean[2], sd[2];
+    double z[30], mean[2], sd[2], bound;
     const int *probe[1] = {near};
+    size_t slot;
 
     (void)state;
     random_data(rng, 30, x, z);
@@ -234,18 +235,69 @@ static void neighbours_of_a_base_are_predicted_as_any_point(void **state)
 
         assert_int_equal(sofa_gp_data(gp, 29, x, z, NULL), SOFA_OK);
         assert_int_equal(sofa_gp_condition(gp, 0, NULL, 1, NULL, NULL), SOFA_OK);
-        assert_int_equal(sofa_gp_set_base(gp, x + 29 * 6, NULL), SOFA_OK);
+        assert_int_equal(sofa_gp_set_base(gp, x + 29 * 6, 16, NULL), SOFA_OK);
         for (size_t j = 0; j < 6; j++)
             for (int l = 0; l < mixed[j].levels; l++) {
                 memcpy(near, x + 29 * 6, sizeof near);
                 near[j] = l;
                 sofa_gp_predict(gp, 1, probe, &mean[0], &sd[0]);
-                sofa_gp_predict_near(gp, 1, probe, &mean[1], &sd[1]);
+                slot = (size_t)l;
+                sofa_gp_near(gp, slot, near, &mean[1], &bound);
+                sofa_gp_near_deviations(gp, 1, &slot, &sd[1]);
                 close_to(mean[1], mean[0], 1e-9);
+                assert_true(bound >= sd[0] * (1 - 1e-6));
+                if (l == x[29 * 6 + j])
+                    close_to(bound, sd[0], 1e-6);
                 close_to(sd[1], sd[0], 1e-6);
             }
         sofa_gp_free(gp);
     }
+    gsl_rng_free(rng);
+}
+
+/* The additive part comes from tables where a layer has few combinations, else point by point. */
+static void a_layer_of_many_levels_is_predicted_without_a_table(void **state)
+{
+    struct sofa_opt_dim fine[4] = {{.levels = 10, .group = 0, .layer = 0, .corner = -1},
+                                   {.levels = 16, .group = 1, .layer = 0, .corner = -1},
+                                   {.levels = 10, .group = 0, .layer = 1, .corner = -1},
+                                   {.levels = 27, .group = 1, .layer = 1, .corner = -1}};
+    double coord[2][27], z[40], mean[2], sd[2];
+    gsl_rng *rng = sofa_rng_new(16, 0);
+    int x[40 * 4], probe[4];
+    const int *probes[1] = {probe};
+    struct sofa_gp *gp[2];
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        for (int j = 0; j < 4; j++)
+            x[i * 4 + j] = (int)sofa_rng_below(rng, j % 2 ? 16 : 10);
+        z[i] = sin(0.4 * x[i * 4]) + 0.1 * x[i * 4 + 3] + 0.02 * x[i * 4 + 1] * x[i * 4 + 2];
+    }
+    for (int l = 0; l < 27; l++) { /* the same places for the 16 levels in use */
+        coord[0][l] = l / 30.0;
+        coord[1][l] = l / 30.0;
+    }
+    fine[3].coord = coord[0];
+    assert_int_equal(sofa_gp_new(4, fine, true, &gp[0], NULL), SOFA_OK);
+    fine[3].levels = 16;
+    assert_int_equal(sofa_gp_new(4, fine, true, &gp[1], NULL), SOFA_OK);
+    for (int k = 0; k < 2; k++) {
+        fine[3].levels = k ? 16 : 27;
+        sofa_gp_theta(gp[k])[0] = 0.3;
+        assert_int_equal(sofa_gp_data(gp[k], 40, x, z, NULL), SOFA_OK);
+        assert_int_equal(sofa_gp_condition(gp[k], 0, NULL, 1, NULL, NULL), SOFA_OK);
+    }
+    for (int i = 0; i < 20; i++) {
+        for (int j = 0; j < 4; j++)
+            probe[j] = (int)sofa_rng_below(rng, j % 2 ? 16 : 10);
+        for (int k = 0; k < 2; k++)
+            sofa_gp_predict(gp[k], 1, probes, &mean[k], &sd[k]);
+        assert_true(mean[0] == mean[1]);
+        assert_true(sd[0] == sd[1]);
+    }
+    sofa_gp_free(gp[0]);
+    sofa_gp_free(gp[1]);
     gsl_rng_free(rng);
 }
 
@@ -322,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_fit_climbs_and_recovers_the_function),
         cmocka_unit_test(appended_points_give_the_bits_of_a_new_factor),
         cmocka_unit_test(neighbours_of_a_base_are_predicted_as_any_point),
+        cmocka_unit_test(a_layer_of_many_levels_is_predicted_without_a_table),
         cmocka_unit_test(a_pending_point_believes_the_mean_and_narrows_its_place),
         cmocka_unit_test(one_point_equal_points_and_constants_are_taken),
         cmocka_unit_test(a_space_of_one_point_is_a_process_without_columns),

@@ -95,11 +95,17 @@ static void both_instruction_sets_give_the_same_bits(void **state)
         both[v]->matern_slope(out[v][1], ROW, a, out[v][3], out[v][4]);
         both[v]->combine(a, ROW, x, 8, ROW - 1, out[v][3]);
         both[v]->nudge(a, a + ROW, 0.1, 0.7, ROW, out[v][4] + ROW);
-        both[v]->scale_minus(0.3, a, a + ROW, ROW, out[v][5]);
+        both[v]->clip(a, a + 2 * ROW, ROW, x, 2, ROW, out[v][5]);
+        both[v]->rows(a, ROW, a + 4 * ROW, 4, 48, out[v][5] + ROW);
         dot[v] = both[v]->dot(a, a + ROW, ROW);
     }
     assert_memory_equal(out[0], out[1], sizeof out[0]);
     assert_true(dot[0] == dot[1]);
+    for (size_t k = 0; k < ROW; k++)
+        close_to((double)k, out[0][5][k],
+                 fmax(0, a[2 * ROW + k] - fmax(a[k], x[0])) * fmax(0, a[3 * ROW + k] - fmax(a[ROW + k], x[1])), 1e-15);
+    for (size_t r = 0; r < 4; r++)
+        assert_true(out[0][5][ROW + r] == out[0][0][4 * r]);
     assert_true(fabs(out[0][2][0]) > 0);
     gsl_rng_free(rng);
 }
