@@ -174,51 +174,84 @@ enum sofa_code sofa_pattern_check_memory(const char *what, double bytes, struct 
     return sofa_fail(err, SOFA_E_INPUT, "%s needs %.3g GiB, limit %.3g GiB", what, bytes / gib, limit / gib);
 }
 
-/* The row's progression, or the first column that breaks it in *broken. */
-static bool affine_row(const uint8_t *line, size_t columns, struct sofa_acsr_row *row, size_t *broken)
+/* Appends column j, past all so far, to a row; false where that makes it no progression. */
+static bool extend(struct sofa_acsr_row *row, int32_t j)
 {
-    int64_t next = -1;
-
-    *row = SOFA_ACSR_ROW_NONE;
-    for (size_t j = 0; j < columns; j++) {
-        bool expected = row->count >= 2 && (int64_t)j == next;
-
-        if (!line[j])
-            continue;
-        if (row->count == 0)
-            row->first = (int32_t)j;
-        else if (row->count == 1)
-            row->stride = (int32_t)j - row->first;
-        else if (!expected) {
-            *broken = j;
-            return false;
-        }
-        row->count++;
-        next = (int64_t)j + row->stride;
-    }
+    if (row->count == 0)
+        row->first = j;
+    else if (row->count == 1)
+        row->stride = j - row->first;
+    else if ((int64_t)sofa_acsr_row_last(row) + row->stride != j)
+        return false;
+    row->count++;
     return true;
+}
+
+static enum sofa_code fail_illegal(size_t i, const struct sofa_acsr_row *row, int32_t j, struct sofa_err *err)
+{
+    return sofa_fail(err, SOFA_E_INPUT, "row %zu is no progression at column %d: from %d on with stride %d, column %lld should follow",
+                     i, j, row->first, row->stride, (long long)sofa_acsr_row_last(row) + row->stride);
+}
+
+static enum sofa_code part_init(size_t rows, size_t columns, struct sofa_arena *arena, struct sofa_acsr *part,
+                                struct sofa_acsr_row **row, struct sofa_err *err)
+{
+    if (sofa_pattern_check_sides(rows, columns, err))
+        return SOFA_E_INPUT;
+    *row = sofa_acsr_rows_new(rows, arena);
+    *part = (struct sofa_acsr){.rows = rows, .columns = columns, .row = *row};
+    return *row ? SOFA_OK : sofa_fail_nomem(err, "a regular part");
 }
 
 enum sofa_code sofa_acsr_from_mask(const uint8_t *mask, size_t rows, size_t columns, struct sofa_arena *arena,
                                    struct sofa_acsr *part, struct sofa_err *err)
 {
-    enum sofa_code rc = sofa_pattern_check_sides(rows, columns, err);
     struct sofa_acsr_row *row;
+    enum sofa_code rc;
 
-    if (rc)
-        return rc;
-    row = sofa_arena_alloc(arena, rows, sizeof *row);
-    if (!row)
-        return sofa_fail_nomem(err, "a regular part");
-    *part = (struct sofa_acsr){.rows = rows, .columns = columns, .row = row};
+    SOFA_TRY(part_init(rows, columns, arena, part, &row, err));
     for (size_t i = 0; i < rows; i++) {
-        size_t broken;
-
-        if (!affine_row(mask + i * columns, columns, &row[i], &broken))
-            return sofa_fail(err, SOFA_E_INPUT,
-                             "row %zu is no progression at column %zu: from %d on with stride %d, column %lld should follow", i,
-                             broken, row[i].first, row[i].stride, (long long)sofa_acsr_row_last(&row[i]) + row[i].stride);
+        for (size_t j = 0; j < columns; j++)
+            if (mask[i * columns + j] && !extend(&row[i], (int32_t)j))
+                return fail_illegal(i, &row[i], (int32_t)j, err);
         part->width = (size_t)row[i].count > part->width ? (size_t)row[i].count : part->width;
     }
+out:
+    return rc;
+}
+
+enum sofa_code sofa_acsr_from_pattern(const struct sofa_pattern *pattern, struct sofa_arena *arena, struct sofa_acsr *part,
+                                      struct sofa_err *err)
+{
+    struct sofa_acsr_row *row;
+    enum sofa_code rc;
+    int32_t *column;
+
+    SOFA_TRY(part_init(pattern->rows, pattern->columns, arena, part, &row, err));
+    column = sofa_arena_alloc(arena, sofa_pattern_width(pattern), sizeof *column);
+    if (!column)
+        return sofa_fail_nomem(err, "a regular part");
+    for (size_t i = 0; i < pattern->rows; i++) {
+        size_t n = sofa_pattern_row_columns(pattern, i, column);
+
+        for (size_t k = 0; k < n; k++)
+            if (!extend(&row[i], column[k]))
+                return fail_illegal(i, &row[i], column[k], err);
+        part->width = n > part->width ? n : part->width;
+    }
+out:
+    return rc;
+}
+
+enum sofa_code sofa_pattern_from_part(const struct sofa_acsr *part, struct sofa_arena *arena, struct sofa_pattern *pattern,
+                                      struct sofa_err *err)
+{
+    struct sofa_acsr *one = sofa_arena_alloc(arena, 1, sizeof *one);
+    size_t *start = sofa_arena_zalloc(arena, part->rows + 1, sizeof *start);
+
+    if (!one || !start)
+        return sofa_fail_nomem(err, "a pattern");
+    *one = *part;
+    *pattern = (struct sofa_pattern){part->rows, part->columns, part->width > 0, one, {part->rows, part->columns, start, NULL}};
     return SOFA_OK;
 }

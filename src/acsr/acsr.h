@@ -71,6 +71,14 @@ enum sofa_code sofa_pattern_from_mask(const uint8_t *mask, size_t rows, size_t c
 enum sofa_code sofa_acsr_from_mask(const uint8_t *mask, size_t rows, size_t columns, struct sofa_arena *arena,
                                    struct sofa_acsr *part, struct sofa_err *err);
 
+/* The same of a pattern, however many parts it has: as one part, or refused with row and column. */
+enum sofa_code sofa_acsr_from_pattern(const struct sofa_pattern *pattern, struct sofa_arena *arena, struct sofa_acsr *part,
+                                      struct sofa_err *err);
+
+/* A pattern of one part, whose rows it borrows.  SOFA_E_NOMEM. */
+enum sofa_code sofa_pattern_from_part(const struct sofa_acsr *part, struct sofa_arena *arena, struct sofa_pattern *pattern,
+                                      struct sofa_err *err);
+
 /* Writes all of mask[rows][columns]: 1 for members, 0 for others. */
 void sofa_pattern_to_mask(const struct sofa_pattern *pattern, uint8_t *mask);
 

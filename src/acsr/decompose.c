@@ -33,8 +33,7 @@ struct open_part {
 struct decompose {
     const uint8_t *mask;
     size_t rows, columns;
-    struct sofa_arena *arena;   /* of the result */
-    struct sofa_arena scratch;
+    struct sofa_arena *arena; /* of the result; the few bytes a column of scratch stay in it too */
     struct open_part part[OPEN_MAX];
     size_t n;
     uint64_t members;
@@ -210,36 +209,21 @@ static enum sofa_code decompose(struct decompose *d, struct sofa_pattern *patter
 {
     enum sofa_code rc;
 
-    d->column = sofa_arena_alloc(&d->scratch, d->columns, sizeof *d->column);
+    d->column = sofa_arena_alloc(d->arena, d->columns, sizeof *d->column);
     if (!d->column)
         return sofa_fail_nomem(err, "a pattern");
-    SOFA_TRY(sofa_peel_scratch(d->columns, &d->scratch, &d->peel, err));
+    SOFA_TRY(sofa_peel_scratch(d->columns, d->arena, &d->peel, err));
     SOFA_TRY(join_rows(d, err));
     choose_parts(d);
     SOFA_TRY(hand_over(d, pattern, err));
 out:
-    sofa_arena_release(&d->scratch);
     return rc;
-}
-
-static enum sofa_code one_part(const struct sofa_acsr *whole, struct sofa_arena *arena, struct sofa_pattern *pattern,
-                               struct sofa_err *err)
-{
-    struct sofa_acsr *part = sofa_arena_alloc(arena, 1, sizeof *part);
-    size_t *start = sofa_arena_zalloc(arena, whole->rows + 1, sizeof *start);
-
-    if (!part || !start)
-        return sofa_fail_nomem(err, "a pattern");
-    *part = *whole;
-    *pattern = (struct sofa_pattern){whole->rows,     whole->columns, whole->width > 0, part,
-                                     {whole->rows, whole->columns, start, NULL}};
-    return SOFA_OK;
 }
 
 enum sofa_code sofa_pattern_from_mask(const uint8_t *mask, size_t rows, size_t columns, struct sofa_arena *arena,
                                       struct sofa_pattern *pattern, struct sofa_err *err)
 {
-    struct decompose d = {.mask = mask, .rows = rows, .columns = columns, .arena = arena, .scratch = SOFA_ARENA_INIT};
+    struct decompose d = {.mask = mask, .rows = rows, .columns = columns, .arena = arena};
     struct sofa_arena_mark mark = sofa_arena_mark(arena);
     struct sofa_acsr whole;
     enum sofa_code rc = sofa_pattern_check_sides(rows, columns, err);
@@ -247,7 +231,7 @@ enum sofa_code sofa_pattern_from_mask(const uint8_t *mask, size_t rows, size_t c
     if (rc)
         return rc;
     if (sofa_acsr_from_mask(mask, rows, columns, arena, &whole, NULL) == SOFA_OK)
-        return one_part(&whole, arena, pattern, err);
+        return sofa_pattern_from_part(&whole, arena, pattern, err);
     sofa_arena_rewind(arena, mark);
     return decompose(&d, pattern, err);
 }

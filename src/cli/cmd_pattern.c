@@ -10,7 +10,7 @@
 
 struct pattern_options {
     long size, columns; /* 0: not given */
-    bool causal, spans, json;
+    bool causal, regular, spans, json;
     const char *tensor, *svg;
 };
 
@@ -19,6 +19,7 @@ static const struct sofa_option options[] = {
     {ROW(size, SOFA_OPTION_INTEGER, "S", "queries (rows) of a generated pattern (default 1024)"), .least = 1, .most = INT32_MAX},
     {ROW(columns, SOFA_OPTION_INTEGER, "N", "keys (columns) of a generated pattern (default: as many as rows)"), .least = 1, .most = INT32_MAX},
     {ROW(causal, SOFA_OPTION_FLAG, NULL, "only keys up to the query itself")},
+    {ROW(regular, SOFA_OPTION_FLAG, NULL, "refuses a pattern that isn't one regular part, with the row and column that break it")},
     {ROW(tensor, SOFA_OPTION_STRING, "NAME", "the mask's name in a safetensors file (default: mask, or the only one)")},
     {ROW(spans, SOFA_OPTION_FLAG, NULL, "also every row's first and last key and how many it has")},
     {ROW(svg, SOFA_OPTION_STRING, "FILE", "draws the pattern")},
@@ -77,6 +78,15 @@ static enum sofa_code generate(const struct pattern_options *o, struct sofa_aren
     return rc;
 }
 
+/* The pattern as one part. */
+static enum sofa_code make_regular(struct sofa_arena *arena, struct sofa_pattern_source *source, struct sofa_err *err)
+{
+    struct sofa_acsr part;
+    enum sofa_code rc = sofa_acsr_from_pattern(&source->pattern, arena, &part, err);
+
+    return rc ? rc : sofa_pattern_from_part(&part, arena, &source->pattern, err);
+}
+
 static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
 {
     struct pattern_options o = {0};
@@ -91,6 +101,8 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
         goto out;
     source = (struct sofa_pattern_source){.spec = argv[1], .from_file = sofa_mask_is_file(argv[1]), .causal = o.causal};
     SOFA_TRY((source.from_file ? read_mask : generate)(&o, &arena, &source, err));
+    if (o.regular)
+        SOFA_TRY(make_regular(&arena, &source, err));
     if (o.svg)
         SOFA_TRY(sofa_pattern_svg(&source, o.svg, err));
     if (o.json) {
@@ -106,7 +118,7 @@ out:
 
 const struct sofa_command sofa_cmd_pattern = {
     "pattern",
-    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--spans] [--svg FILE] [--json]",
+    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--regular] [--spans] [--svg FILE] [--json]",
     "shows a regular sparse pattern: which keys each query sees, known before the data",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

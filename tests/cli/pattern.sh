@@ -45,6 +45,10 @@ refuses 'needs [0-9.]* GiB, limit' "also where only the remainder is too large" 
 refuses 'size: 0 is out of range' "no queries are refused" window:3 --size 0
 refuses 'tensor goes with a mask' "a tensor's name without a file is refused" window:3 --tensor mask
 
+exits 0 "one regular part may be asked for" pattern blocked:8+window:1 --size 64 --causal --regular
+refuses 'row 66 is no progression at column 3: from 0 on with stride 2, column 4' \
+	"and is refused where it breaks" window:64+global_columns:1 --size 128 --regular
+
 exits 1 "a picture where none can be written fails" pattern window:3 --svg /nonexistent/folder/p.svg
 says '^sofa-dse: .*nonexistent' "and names the file"
 is "$(cat err out | wc -l | tr -d ' ')" 1 "in one line"
@@ -92,5 +96,6 @@ refuses 'text.npy: not a .npy file' "what is no .npy file is refused" text.npy
 refuses 'large.npy: .*needs 5.96 GiB, limit' "a mask too large for memory is refused" large.npy
 refuses 'stairs.npy: .*37 by 20 .*causal' "causal and not square is refused" stairs.npy --causal
 refuses 'none.npy' "a file that isn't there is refused" none.npy
+refuses 'row 9 is no progression at column 4: .*column 3' "a mask that isn't one part is refused, if asked" window.npy --regular
 refuses 'size goes with generators' "a size beside a mask is refused" window.npy --size 48
 finish
