@@ -80,6 +80,8 @@ void sofa_err_format(const struct sofa_err *err, char *buf, size_t size)
         snprintf(buf, size, "%s: %s", err->file, err->text);
     else
         snprintf(buf, size, "%s", err->text);
+    for (; size && *buf; buf++) /* what was quoted from a file or a command line doesn't break the line */
+        *buf = (unsigned char)*buf < ' ' || *buf == 0x7f ? '?' : *buf;
 }
 
 int sofa_code_status(enum sofa_code code)

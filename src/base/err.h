@@ -79,7 +79,7 @@ enum sofa_code sofa_fail_errno(struct sofa_err *err, const char *verb, const cha
 /* Appends text to the message of a failure, e.g. a "did you mean". */
 void sofa_err_append(struct sofa_err *err, const char *fmt, ...) SOFA_PRINTF(2, 3);
 
-/* "FILE:LINE:COLUMN: text", as far as the place is known, cut to `size`. */
+/* "FILE:LINE:COLUMN: text", as far as the place is known, cut to `size`; one line, whatever was quoted. */
 void sofa_err_format(const struct sofa_err *err, char *buf, size_t size);
 
 /* The program's exit status for a code. */

@@ -85,7 +85,7 @@ out:
     return rc;
 }
 
-static bool write_all(int fd, const char *data, size_t size)
+static bool write_all(int fd, const char *data, size_t size, bool sync)
 {
     while (size) {
         ssize_t n = write(fd, data, size);
@@ -97,7 +97,7 @@ static bool write_all(int fd, const char *data, size_t size)
         data += n;
         size -= (size_t)n;
     }
-    return fsync(fd) == 0;
+    return !sync || fsync(fd) == 0;
 }
 
 /* Makes a rename last; a file system that can't sync folders is left alone. */
@@ -113,13 +113,38 @@ static void sync_directory_of(const char *path)
     free(directory);
 }
 
+/* Something that a rename must not replace by a file: /dev/stdout, a pipe. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static enum sofa_code write_through(const char *path, const char *data, size_t size, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return sofa_fail_errno(err, "open", path);
+    if (!write_all(fd, data, size, false))
+        rc = sofa_fail_errno(err, "write", path);
+    if (close(fd) != 0 && rc == SOFA_OK)
+        rc = sofa_fail_errno(err, "write", path);
+    return rc;
+}
+
 enum sofa_code sofa_file_write_atomic(const char *path, const char *data, size_t size,
                                       struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
-    char *tmp = sofa_format("%s.tmp.%ld", path, (long)getpid());
+    char *tmp;
     int fd = -1;
 
+    if (is_special(path))
+        return write_through(path, data, size, err);
+    tmp = sofa_format("%s.tmp.%ld", path, (long)getpid());
     if (!tmp)
         return sofa_fail_nomem(err, path);
     fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -127,7 +152,7 @@ enum sofa_code sofa_file_write_atomic(const char *path, const char *data, size_t
         rc = sofa_fail_errno(err, "create", path);
         goto out;
     }
-    if (!write_all(fd, data, size))
+    if (!write_all(fd, data, size, true))
         rc = sofa_fail_errno(err, "write", path);
     if (close(fd) != 0 && rc == SOFA_OK)
         rc = sofa_fail_errno(err, "write", path);

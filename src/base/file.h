@@ -17,7 +17,7 @@ enum sofa_code sofa_file_read(const char *path, size_t most, char **data, size_t
                               struct sofa_err *err);
 
 /* Writes to PATH.tmp.PID, syncs, renames over `path` and syncs the folder: after a crash the old
- * content or the new stands there, never a part.  SOFA_E_IO. */
+ * content or the new stands there, never a part.  A device or a pipe is written to as it is.  SOFA_E_IO. */
 enum sofa_code sofa_file_write_atomic(const char *path, const char *data, size_t size,
                                       struct sofa_err *err);
 

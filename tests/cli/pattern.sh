@@ -45,6 +45,8 @@ refuses 'needs [0-9.]* GiB, limit' "also where only the remainder is too large" 
 refuses 'size: 0 is out of range' "no queries are refused" window:3 --size 0
 refuses 'tensor goes with a mask' "a tensor's name without a file is refused" window:3 --tensor mask
 
+refuses "'wi[?]n'" "a name that breaks the line does not break the message" "$(printf 'wi\nn:3')"
+
 exits 0 "one regular part may be asked for" pattern blocked:8+window:1 --size 64 --causal --regular
 refuses 'row 66 is no progression at column 3: from 0 on with stride 2, column 4' \
 	"and is refused where it breaks" window:64+global_columns:1 --size 128 --regular

@@ -1,5 +1,7 @@
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -40,6 +42,28 @@ static void an_atomic_write_replaces_the_whole_file(void **state)
     assert_int_equal(sofa_file_write_atomic(path, "x", 1, NULL), SOFA_E_IO);
 }
 
+static void a_pipe_is_written_to_and_not_replaced(void **state)
+{
+    char directory[] = "/tmp/sofa-test-XXXXXX", path[64], got[8] = "";
+    struct stat st;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/pipe", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(sofa_file_write_atomic(path, "data", 4, NULL), SOFA_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(read(fd, got, 4), 4);
+    assert_string_equal(got, "data");
+    close(fd);
+    unlink(path);
+    rmdir(directory);
+}
+
 static void paths_are_taken_apart_and_joined(void **state)
 {
     static const struct {
@@ -73,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_digest_is_that_of_fips_180),
         cmocka_unit_test(an_atomic_write_replaces_the_whole_file),
+        cmocka_unit_test(a_pipe_is_written_to_and_not_replaced),
         cmocka_unit_test(paths_are_taken_apart_and_joined),
         cmocka_unit_test(a_folder_is_no_file_and_an_absent_file_is_bad_input),
     };
