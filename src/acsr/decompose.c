@@ -4,7 +4,8 @@
  * 1. Where every row is one progression the mask is one part, and that is all (acsr.c).
  * 2. Each row is taken apart by itself into at most eight progressions (peel.c).
  * 3. Progressions of neighbouring rows that go on where the row above had one, with the same stride, are joined to a part; the
- *    pairs that differ least are joined first.
+ *    pairs that differ least are joined first.  Then those that start anew go on with parts that have ended, and only then do
+ *    they begin parts of their own.
  * 4. Parts that pay are kept, at most 16: at least 4 members in a row on average, and at least a hundredth of what CSR would
  *    take saved.  So a random mask stays CSR, however many short progressions it happens to have.
  * 5. Members in no kept part are the remainder.
@@ -27,7 +28,6 @@ struct open_part {
     struct sofa_acsr_row last; /* of the row that had one last */
     uint64_t members, rows;
     size_t width;
-    bool taken; /* in this row */
 };
 
 struct decompose {
@@ -52,18 +52,19 @@ static size_t collect_row(const uint8_t *line, size_t columns, int32_t *column)
     return n;
 }
 
-/* How far the piece is from going on where the part was; negative where it does not. */
-static int64_t join_cost(const struct open_part *part, const struct sofa_acsr_row *piece)
+/* How far the piece is from going on where the part was; negative where it does not.  A part that ended before row i may go on
+ * anywhere, if `anywhere`. */
+static int64_t join_cost(const struct open_part *part, size_t i, const struct sofa_acsr_row *piece, bool anywhere)
 {
     int64_t first = part->last.first, last = sofa_acsr_row_last(&part->last);
     int64_t from = piece->first, to = sofa_acsr_row_last(piece), reach = NEAR_COLUMNS + piece->count;
-    int64_t differs = llabs(first - from) + llabs(last - to);
+    bool near = from <= last + reach && to >= first - reach, ended = i == 0 || part->row[i - 1].count == 0;
 
-    if (part->taken || from > last + reach || to < first - reach)
+    if (part->row[i].count || !(near || (anywhere && ended)))
         return -1;
     if (part->last.stride != piece->stride && part->last.count > 1 && piece->count > 1)
         return -1;
-    return differs;
+    return llabs(first - from) + llabs(last - to);
 }
 
 /* A part without a row yet; NULL when memory is exhausted. */
@@ -81,20 +82,20 @@ static void join(struct open_part *part, size_t i, const struct sofa_acsr_row *p
 {
     part->row[i] = *piece;
     part->last = *piece;
-    part->taken = true;
     part->members += (uint64_t)piece->count;
     part->rows++;
     part->width = (size_t)piece->count > part->width ? (size_t)piece->count : part->width;
 }
 
 /* The pair of piece and part that goes best together; false where none does. */
-static bool best_pair(struct decompose *d, const struct peeled *peeled, const bool *placed, size_t *piece, size_t *part)
+static bool best_pair(const struct decompose *d, size_t i, const struct peeled *peeled, const bool *placed, bool anywhere,
+                      size_t *piece, size_t *part)
 {
     int64_t best = INT64_MAX;
 
     for (size_t k = 0; k < peeled->n; k++)
         for (size_t p = 0; p < d->n && !placed[k]; p++) {
-            int64_t cost = join_cost(&d->part[p], &peeled->piece[k]);
+            int64_t cost = join_cost(&d->part[p], i, &peeled->piece[k], anywhere);
 
             if (cost >= 0 && cost < best) {
                 best = cost;
@@ -110,12 +111,11 @@ static enum sofa_code place_row(struct decompose *d, size_t i, const struct peel
     bool placed[PEEL_PIECES_MAX] = {false};
     size_t piece, part;
 
-    for (size_t p = 0; p < d->n; p++)
-        d->part[p].taken = false;
-    while (best_pair(d, peeled, placed, &piece, &part)) {
-        join(&d->part[part], i, &peeled->piece[piece]);
-        placed[piece] = true;
-    }
+    for (int anywhere = 0; anywhere < 2; anywhere++)
+        while (best_pair(d, i, peeled, placed, anywhere, &piece, &part)) {
+            join(&d->part[part], i, &peeled->piece[piece]);
+            placed[piece] = true;
+        }
     for (size_t k = 0; k < peeled->n && d->n < OPEN_MAX; k++) {
         struct open_part *fresh;
 

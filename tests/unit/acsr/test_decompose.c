@@ -195,6 +195,27 @@ static void known_unions_are_found_as_few_parts(void **state)
     }
 }
 
+static void blocks_here_and_there_share_parts(void **state)
+{
+    gsl_rng *rng = sofa_rng_new(7, 5);
+    struct mask m = mask_new(512, 512);
+    size_t rest;
+
+    (void)state;
+    mask_add_spec(&m, "bigbird:16:1:2", false);
+    for (size_t b = 0; b < 512 / 16; b++)
+        for (int k = 0; k < 3; k++) {
+            size_t column = 16 * sofa_rng_below(rng, 512 / 16);
+
+            for (size_t i = 0; i < 16; i++)
+                memset(m.at + (16 * b + i) * 512 + column, 1, 16);
+        }
+    assert_in_range(check_round_trip(&m, &rest), 3, 8); /* window, global columns, three blocks, and where those meet */
+    assert_int_equal(rest, 0);
+    free(m.at);
+    gsl_rng_free(rng);
+}
+
 static void a_random_mask_stays_in_the_remainder(void **state)
 {
     gsl_rng *rng = sofa_rng_new(7, 4);
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_generated_mask_comes_back_with_noise_and_without),
         cmocka_unit_test(random_progressions_on_each_other_come_back),
         cmocka_unit_test(known_unions_are_found_as_few_parts),
+        cmocka_unit_test(blocks_here_and_there_share_parts),
         cmocka_unit_test(a_random_mask_stays_in_the_remainder),
     };
 
