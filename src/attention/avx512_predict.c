@@ -1,6 +1,6 @@
 /* X8 p(W8) with VNNI: (x + 128) unsigned by p/2 signed, 128 times the column's sum taken off, doubled. */
 #include "attention/avx512.h"
-#include "attention/vec.h"
+#include "base/vec.h"
 
 #include <string.h>
 

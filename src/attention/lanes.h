@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "attention/pack.h"
-#include "attention/vec.h"
+#include "base/vec.h"
 
 #if defined(__AVX512F__)
 

@@ -3,7 +3,7 @@
  * the source of the coefficients).
  */
 #include "attention/kernel.h"
-#include "attention/vec.h"
+#include "base/vec.h"
 
 #include <math.h>
 
