@@ -1,0 +1,356 @@
+/*
+ * Sixteen queries at work: the loops of the attention kernels over a plan, written once on vec.h.
+ *
+ * Each query is a lane.  Scores of key j stand together as [j][LANES], so maxima and sums need no folding across lanes, and
+ * keys are read as they stand.  Keys are taken in chunks; a running maximum and sum per lane join the chunks
+ * (Milakov and Gimelshein: Online normalizer calculation for softmax, arXiv 1805.02867).  Queries carry the factor
+ * log2(e) / sqrt(d), so that a weight is 2^(score - maximum).
+ *
+ * A score is one chain of fused operations over the head width, a sum one over the keys: no bit depends on the width of the
+ * vectors.  The same text is put before generated kernels, with sizes that are constants there; it must stand alone but for
+ * vec.h.
+ */
+#ifndef SOFA_ACSR_TILE_H
+#define SOFA_ACSR_TILE_H
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+
+#define TILE_LANES 16
+#define TILE_CHUNK 128 /* keys: their scores and rows of V stay near */
+#define TILE_SLACK 4   /* a chunk may compute up to so many keys more, all masked */
+#define TILE_VECTORS (TILE_LANES / VEC)
+#define TILE_SUMS 4 /* lanes summed together */
+#define TILE_FACTOR(d) (0x1.71547652b82fep0 / sqrt((double)(d))) /* log2(e) / sqrt(d) */
+
+#if VEC == 16
+#define TILE_KEYS 16   /* keys whose scores are in registers together */
+#define TILE_COLUMNS 4 /* vectors of V likewise */
+#else
+#define TILE_KEYS 4
+#define TILE_COLUMNS 2
+#endif
+
+struct tile {
+    float *query; /* [d][LANES] */
+    float *score; /* [CHUNK + SLACK][LANES] */
+    float *sum;   /* [LANES][dp] */
+    _Alignas(64) float most[TILE_LANES], total[TILE_LANES], keep[TILE_LANES];
+    _Alignas(64) float begin[TILE_LANES], end[TILE_LANES], stride[TILE_LANES]; /* of this chunk */
+};
+
+/* Keys of a group, [n] rows. */
+struct tile_keys {
+    const float *k, *v;
+    size_t k_stride, v_stride, n;
+};
+
+/* A run of a plan: see struct sofa_acsr_run. */
+struct tile_span {
+    int32_t from, to, full_from, full_to;
+    const int32_t *begin, *end, *stride;
+};
+
+enum tile_mask { TILE_FULL, TILE_RANGE, TILE_STRIDED };
+
+/* 2^x for x <= 0, exactly 0 below -126.5 so that no denormal appears.  Coefficients of exp2f in Cephes (Moshier,
+ * netlib.org/cephes/single), whose error on [-0.5, 0.5] is 1.7e-7. */
+INLINE vec tile_exp2(vec x)
+{
+    vec z = vec_max(x, vec_all(-127.0f)), magic = vec_all(0x1.8p23f), t = vec_add(z, magic);
+    vec r = vec_sub(z, vec_sub(t, magic));
+    vec y = vec_fma(r, vec_all(1.535336188319500e-4f), vec_all(1.339887440266574e-3f));
+
+    y = vec_fma(r, y, vec_all(9.618437357674640e-3f));
+    y = vec_fma(r, y, vec_all(5.550332471162809e-2f));
+    y = vec_fma(r, y, vec_all(2.402264791363012e-1f));
+    y = vec_fma(r, y, vec_all(6.931472028550421e-1f));
+    return vec_scale_low(vec_fma(r, y, vec_all(1.0f)), t);
+}
+
+#if VEC > 4
+/* Eight columns of eight rows, transposed and scaled. */
+INLINE void tile_transpose(const float *const row[8], size_t c, float factor, float *query)
+{
+    __m256 x[8], y[8];
+
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        x[i] = _mm256_mul_ps(_mm256_loadu_ps(row[i] + c), _mm256_set1_ps(factor));
+    UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        y[i] = _mm256_unpacklo_ps(x[i], x[i + 1]);
+        y[i + 1] = _mm256_unpackhi_ps(x[i], x[i + 1]);
+    }
+    UNROLL
+    for (int i = 0; i < 8; i += 4) {
+        x[i] = _mm256_shuffle_ps(y[i], y[i + 2], 0x44);
+        x[i + 1] = _mm256_shuffle_ps(y[i], y[i + 2], 0xee);
+        x[i + 2] = _mm256_shuffle_ps(y[i + 1], y[i + 3], 0x44);
+        x[i + 3] = _mm256_shuffle_ps(y[i + 1], y[i + 3], 0xee);
+    }
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        _mm256_store_ps(query + (size_t)i * TILE_LANES, _mm256_permute2f128_ps(x[i], x[i + 4], 0x20));
+        _mm256_store_ps(query + (size_t)(i + 4) * TILE_LANES, _mm256_permute2f128_ps(x[i], x[i + 4], 0x31));
+    }
+}
+#endif
+
+/* query [d][LANES] = factor times the lanes' rows. */
+INLINE void tile_pack(const float *const row[TILE_LANES], size_t d, float factor, float *query)
+{
+    size_t c = 0;
+
+#if VEC > 4
+    for (; c + 8 <= d; c += 8) {
+        tile_transpose(row, c, factor, query + c * TILE_LANES);
+        tile_transpose(row + 8, c, factor, query + c * TILE_LANES + 8);
+    }
+#endif
+    for (; c < d; c++)
+        for (size_t l = 0; l < TILE_LANES; l++)
+            query[c * TILE_LANES + l] = row[l][c] * factor;
+}
+
+/* acc[j] = the lanes' products with keys j < n. */
+INLINE void tile_products(const float *query, const float *k, size_t stride, size_t d, size_t n,
+                          vec acc[TILE_KEYS][TILE_VECTORS])
+{
+    UNROLL
+    for (size_t j = 0; j < n; j++) {
+        UNROLL
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            acc[j][v] = vec_zero();
+    }
+    for (size_t c = 0; c < d; c++) {
+        vec q[TILE_VECTORS];
+
+        UNROLL
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            q[v] = vec_load(query + c * TILE_LANES + v * VEC);
+        UNROLL
+        for (size_t j = 0; j < n; j++) {
+            vec x = vec_all(k[j * stride + c]);
+
+            UNROLL
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                acc[j][v] = vec_fma(x, q[v], acc[j][v]);
+        }
+    }
+}
+
+/* Stores n scores from key `at` of the chunk on, -inf where a lane has no member, and keeps the maxima. */
+INLINE void tile_put(struct tile *t, vec acc[TILE_KEYS][TILE_VECTORS], size_t at, size_t n, enum tile_mask mask,
+                     vec most[TILE_VECTORS])
+{
+    vec none = vec_all(-INFINITY);
+
+    UNROLL
+    for (size_t v = 0; v < TILE_VECTORS; v++) {
+        vec from = vec_load(t->begin + v * VEC), to = vec_load(t->end + v * VEC);
+        vec stride = vec_load(t->stride + v * VEC);
+
+        UNROLL
+        for (size_t j = 0; j < n; j++) {
+            vec x = acc[j][v], here = vec_all((float)(at + j));
+
+            if (mask == TILE_RANGE)
+                x = vec_between(x, here, from, to, none);
+            if (mask == TILE_STRIDED) { /* `from` is the next member */
+                x = vec_between(vec_if_equal(here, from, x, none), here, vec_zero(), to, none);
+                from = vec_if_equal(here, from, vec_add(from, stride), from);
+            }
+            most[v] = vec_max(most[v], x);
+            vec_store(t->score + (at + j) * TILE_LANES + v * VEC, x);
+        }
+        if (mask == TILE_STRIDED)
+            vec_store(t->begin + v * VEC, from);
+    }
+}
+
+INLINE void tile_step(struct tile *t, const float *k, size_t stride, size_t d, size_t at, size_t n, enum tile_mask mask,
+                      vec most[TILE_VECTORS])
+{
+    vec acc[TILE_KEYS][TILE_VECTORS];
+
+    tile_products(t->query, k + at * stride, stride, d, n, acc);
+    if (mask == TILE_FULL)
+        tile_put(t, acc, at, n, TILE_FULL, most);
+    else if (mask == TILE_RANGE)
+        tile_put(t, acc, at, n, TILE_RANGE, most);
+    else
+        tile_put(t, acc, at, n, TILE_STRIDED, most);
+}
+
+/* The lanes' intervals in keys counted from `from`. */
+INLINE void tile_limits(struct tile *t, const struct tile_span *s, int32_t from, int32_t n)
+{
+    for (size_t l = 0; l < TILE_LANES; l++) {
+        int32_t begin = s->begin[l] - from, end = s->end[l] - from, stride = s->stride ? s->stride[l] : 1;
+
+        if (begin < 0)
+            begin = s->stride ? (stride - -begin % stride) % stride : 0;
+        end = end < n ? end : n;
+        t->begin[l] = (float)(begin < end ? begin : n); /* none: neither the least begin nor the largest end */
+        t->end[l] = (float)(begin < end ? end : 0);
+        t->stride[l] = (float)stride;
+    }
+}
+
+/* Scores of n keys; returns how many stand there, of which those behind n are masked. */
+INLINE size_t tile_scores(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, int32_t from, size_t n,
+                          size_t d, size_t stride, vec most[TILE_VECTORS])
+{
+    const float *k = keys->k + (size_t)from * stride;
+    int32_t full_from = s->full_from - from, full_to = s->full_to - from;
+    size_t at = 0, there = keys->n - (size_t)from;
+
+    if (n % TILE_SLACK && n + TILE_SLACK - n % TILE_SLACK <= there)
+        n += TILE_SLACK - n % TILE_SLACK;
+#define TILE_STEPS(N)                                                                                                 \
+    for (; at + (N) <= n; at += (N)) {                                                                                \
+        bool full = (int32_t)at >= full_from && (int32_t)(at + (N)) <= full_to;                                       \
+                                                                                                                      \
+        tile_step(t, k, stride, d, at, N, s->stride ? TILE_STRIDED : full ? TILE_FULL : TILE_RANGE, most);            \
+    }
+#if TILE_KEYS == 16
+    TILE_STEPS(16)
+    TILE_STEPS(8)
+#endif
+    TILE_STEPS(4)
+    TILE_STEPS(1)
+    return n;
+}
+
+/* sum[lanes] = sum keep + weights V for `m` vectors of columns, keys [begin, end) of the chunk. */
+INLINE void tile_sum(struct tile *t, const float *v, size_t stride, size_t lane, size_t begin, size_t end, size_t m,
+                     size_t dp, size_t column)
+{
+    vec acc[TILE_SUMS][TILE_COLUMNS];
+
+    UNROLL
+    for (size_t r = 0; r < TILE_SUMS; r++) {
+        UNROLL
+        for (size_t c = 0; c < m; c++)
+            acc[r][c] = vec_zero();
+    }
+    for (size_t j = begin; j < end; j++) {
+        vec x[TILE_COLUMNS];
+
+        UNROLL
+        for (size_t c = 0; c < m; c++)
+            x[c] = vec_load_any(v + j * stride + column + c * VEC);
+        UNROLL
+        for (size_t r = 0; r < TILE_SUMS; r++) {
+            vec w = vec_all(t->score[j * TILE_LANES + lane + r]);
+
+            UNROLL
+            for (size_t c = 0; c < m; c++)
+                acc[r][c] = vec_fma(w, x[c], acc[r][c]);
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < TILE_SUMS; r++) {
+        vec keep = vec_all(t->keep[lane + r]);
+        float *sum = t->sum + (lane + r) * dp + column;
+
+        UNROLL
+        for (size_t c = 0; c < m; c++)
+            vec_store(sum + c * VEC, vec_fma(vec_load(sum + c * VEC), keep, acc[r][c]));
+    }
+}
+
+INLINE void tile_sums(struct tile *t, const float *v, size_t stride, size_t dp)
+{
+    for (size_t lane = 0; lane < TILE_LANES; lane += TILE_SUMS) {
+        float begin = t->begin[lane], end = t->end[lane];
+        size_t column = 0;
+
+        for (size_t r = 1; r < TILE_SUMS; r++) {
+            begin = t->begin[lane + r] < begin ? t->begin[lane + r] : begin;
+            end = t->end[lane + r] > end ? t->end[lane + r] : end;
+        }
+        for (; column + TILE_COLUMNS * VEC <= dp; column += TILE_COLUMNS * VEC)
+            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, TILE_COLUMNS, dp, column);
+#if TILE_COLUMNS == 4
+        for (; column + 2 * VEC <= dp; column += 2 * VEC)
+            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, 2, dp, column);
+#endif
+        for (; column < dp; column += VEC)
+            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, 1, dp, column);
+    }
+}
+
+/* Scores to weights under the new maxima; `keep` is what becomes of the weights before. */
+INLINE void tile_weights(struct tile *t, size_t n, vec most[TILE_VECTORS])
+{
+    UNROLL
+    for (size_t v = 0; v < TILE_VECTORS; v++) {
+        vec keep = tile_exp2(vec_sub(vec_load(t->most + v * VEC), most[v])), total = vec_zero();
+        float *score = t->score + v * VEC;
+
+        for (size_t j = 0; j < n; j++) {
+            vec w = tile_exp2(vec_sub(vec_load(score + j * TILE_LANES), most[v]));
+
+            total = vec_add(total, w);
+            vec_store(score + j * TILE_LANES, w);
+        }
+        vec_store(t->keep + v * VEC, keep);
+        vec_store(t->most + v * VEC, most[v]);
+        vec_store(t->total + v * VEC, vec_fma(vec_load(t->total + v * VEC), keep, total));
+    }
+}
+
+INLINE void tile_chunk(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, int32_t from, size_t n,
+                       size_t d, size_t dp, size_t k_stride, size_t v_stride)
+{
+    vec most[TILE_VECTORS];
+    size_t scores;
+
+    tile_limits(t, s, from, (int32_t)n);
+    UNROLL
+    for (size_t v = 0; v < TILE_VECTORS; v++)
+        most[v] = vec_load(t->most + v * VEC);
+    scores = tile_scores(t, keys, s, from, n, d, k_stride, most);
+    tile_weights(t, scores, most);
+    if (s->stride)
+        tile_limits(t, s, from, (int32_t)n);
+    tile_sums(t, keys->v + (size_t)from * v_stride, v_stride, dp);
+}
+
+/* A run in chunks of about the same size. */
+INLINE void tile_run(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, size_t d, size_t dp,
+                     size_t k_stride, size_t v_stride)
+{
+    size_t n = (size_t)(s->to - s->from), chunks = (n + TILE_CHUNK - 1) / TILE_CHUNK;
+    size_t step = chunks ? ((n + chunks - 1) / chunks + TILE_SLACK - 1) / TILE_SLACK * TILE_SLACK : 0;
+
+    for (size_t at = 0; at < n; at += step)
+        tile_chunk(t, keys, s, s->from + (int32_t)at, n - at < step ? n - at : step, d, dp, k_stride, v_stride);
+}
+
+/* An empty state: -FLT_MAX and not -inf, so that a difference of maxima is a number. */
+INLINE void tile_open(struct tile *t, size_t lane, size_t dp)
+{
+    t->most[lane] = -FLT_MAX;
+    t->total[lane] = 0;
+    for (size_t c = 0; c < dp; c++)
+        t->sum[lane * dp + c] = 0;
+}
+
+/* What a lane has summed, as attention; 0 without a member. */
+INLINE void tile_close(const struct tile *t, size_t lane, size_t d, size_t dp, float *out)
+{
+    float inverse = t->total[lane] > 0 ? 1 / t->total[lane] : 0;
+
+    for (size_t c = 0; c < d; c++)
+        out[c] = t->sum[lane * dp + c] * inverse;
+}
+
+#endif
