@@ -7,7 +7,7 @@
 
 #include "acsr/kernel.h"
 
-#define SOFA_ACSR_LINE_CHUNK 512 /* members of a line worked on together */
+#define SOFA_ACSR_SCORES 132 /* keys: TILE_CHUNK and TILE_SLACK of tile.h, LINE_CHUNK of line.h */
 
 /* What the loops work on: one group's keys, and scratch. */
 struct sofa_acsr_work {
@@ -18,7 +18,7 @@ struct sofa_acsr_work {
     float *most, *total; /* [rows], of rows that are not closed; NULL where the plan isn't shared */
     const float *k, *v;  /* [keys][stride], dp floats of a row may be read */
     size_t k_stride, v_stride, keys;
-    float *query, *score, *sum; /* see struct tile */
+    float *query, *score, *sum; /* see struct tile; [LANES][dp], [SCORES][LANES], [LANES][dp] */
 };
 
 struct sofa_acsr_kernel {

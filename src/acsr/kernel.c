@@ -79,7 +79,7 @@ static const float *padded_rows(const float *x, size_t n, size_t d, size_t dp, s
 enum sofa_code sofa_acsr_work_init(struct sofa_acsr_work *w, const struct sofa_acsr_plan *plan,
                                    const struct sofa_acsr_operands *o, struct sofa_arena *arena, struct sofa_err *err)
 {
-    size_t dp = padded(o->d), chunk = padded(SOFA_ACSR_LINE_CHUNK) * SOFA_ACSR_LANES;
+    size_t dp = padded(o->d), chunk = (size_t)SOFA_ACSR_SCORES * SOFA_ACSR_LANES;
 
     *w = (struct sofa_acsr_work){
         .plan = plan,

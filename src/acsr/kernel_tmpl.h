@@ -1,8 +1,12 @@
 /*
- * The loops of impl.h on the tiles of tile.h, compiled once per instruction set.
+ * The loops of impl.h on those of tile.h and line.h, compiled once per instruction set.
  */
 #include "acsr/impl.h"
-#include "acsr/tile.h"
+#include "acsr/line.h"
+
+_Static_assert(TILE_CHUNK + TILE_SLACK <= SOFA_ACSR_SCORES && LINE_CHUNK <= SOFA_ACSR_SCORES * TILE_LANES,
+               "scratch for scores");
+_Static_assert(TILE_LANES == SOFA_ACSR_LANES, "lanes of a block");
 
 static struct tile tmpl_tile(const struct sofa_acsr_work *w)
 {
@@ -18,72 +22,88 @@ static void tmpl_pack(const struct sofa_acsr_work *w, const struct sofa_acsr_blo
     tile_pack(row, w->d, factor, w->query);
 }
 
-static void resume(const struct sofa_acsr_work *w, struct tile *t, size_t lane, size_t row)
+/* A block whose rows are in no other and that is done in one chunk. */
+static bool stands_alone(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
 {
-    t->most[lane] = w->most[row];
-    t->total[lane] = w->total[row];
-    for (size_t c = 0; c < w->dp; c++)
-        t->sum[lane * w->dp + c] = c < w->d ? w->out[row * w->d + c] : 0;
+    const struct sofa_acsr_run *r = &w->plan->run[block->first_run];
+
+    return block->n_runs == 1 && r->to - r->from <= TILE_CHUNK && (block->opens & block->closes) == 0xffff &&
+           w->d == w->dp;
 }
 
-static void suspend(const struct sofa_acsr_work *w, const struct tile *t, size_t lane, size_t row)
+INLINE void load_states(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t, size_t d,
+                        size_t dp)
 {
-    w->most[row] = t->most[lane];
-    w->total[row] = t->total[lane];
-    for (size_t c = 0; c < w->d; c++)
-        w->out[row * w->d + c] = t->sum[lane * w->dp + c];
-}
+    for (size_t l = 0; l < TILE_LANES; l++) {
+        size_t row = (size_t)block->row[l];
 
-/* The runs with the widths known to the compiler, where they are. */
-INLINE void block_runs(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t, size_t d,
-                       size_t dp, size_t k_stride, size_t v_stride)
-{
-    struct tile_keys keys = {w->k, w->v, k_stride, v_stride, w->keys};
-
-    for (size_t i = 0; i < block->n_runs; i++) {
-        const struct sofa_acsr_run *r = &w->plan->run[block->first_run + i];
-        struct tile_span span = {r->from, r->to, r->full_from, r->full_to, r->begin, r->end, r->stride};
-
-        tile_run(t, &keys, &span, d, dp, k_stride, v_stride);
+        if (l >= block->lanes || block->opens >> l & 1)
+            tile_open(t, l, dp);
+        else
+            tile_resume(t, l, d, dp, w->most + row, w->total + row, w->out + row * d);
     }
 }
 
-static void runs_64(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t)
+INLINE void store_states(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, const struct tile *t, size_t d,
+                         size_t dp)
 {
-    block_runs(w, block, t, 64, 64, 64, 64);
+    for (size_t l = 0; l < block->lanes; l++) {
+        size_t row = (size_t)block->row[l];
+
+        if (block->closes >> l & 1)
+            tile_close(t, l, d, dp, w->out + row * d);
+        else
+            tile_suspend(t, l, d, dp, w->most + row, w->total + row, w->out + row * d);
+    }
 }
 
-static void runs_128(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t)
+/* The block with the widths known to the compiler, where they are. */
+INLINE void block_runs(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, size_t d, size_t dp,
+                       size_t k_stride, size_t v_stride)
 {
-    block_runs(w, block, t, 128, 128, 128, 128);
+    struct tile_keys keys = {w->k, w->v, k_stride, v_stride, w->keys};
+    bool alone = stands_alone(w, block);
+    struct tile t = tmpl_tile(w);
+
+    if (!alone)
+        load_states(w, block, &t, d, dp);
+    for (size_t i = 0; i < block->n_runs; i++) {
+        const struct sofa_acsr_run *r = &w->plan->run[block->first_run + i];
+        struct tile_span span = {r->from, r->to, r->full_from, r->full_to, r->begin, r->end, r->stride};
+        float *out[TILE_LANES];
+
+        for (size_t l = 0; l < TILE_LANES && alone; l++)
+            out[l] = w->out + (size_t)block->row[l] * d;
+        if (alone)
+            tile_chunk(&t, &keys, &span, r->from, (size_t)(r->to - r->from), d, dp, k_stride, v_stride, TILE_OUT, out);
+        else
+            tile_run(&t, &keys, &span, d, dp, k_stride, v_stride);
+    }
+    if (!alone)
+        store_states(w, block, &t, d, dp);
 }
 
-static void runs_any(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t)
+static void block_64(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
 {
-    block_runs(w, block, t, w->d, w->dp, w->k_stride, w->v_stride);
+    block_runs(w, block, 64, 64, 64, 64);
+}
+
+static void block_128(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
+{
+    block_runs(w, block, 128, 128, 128, 128);
+}
+
+static void block_any(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
+{
+    block_runs(w, block, w->d, w->dp, w->k_stride, w->v_stride);
 }
 
 static void tmpl_block(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
 {
     bool dense = w->k_stride == w->d && w->v_stride == w->d;
-    struct tile t = tmpl_tile(w);
 
     tmpl_pack(w, block, (float)TILE_FACTOR(w->d));
-    for (size_t l = 0; l < TILE_LANES; l++) {
-        if (l >= block->lanes || block->opens >> l & 1)
-            tile_open(&t, l, w->dp);
-        else
-            resume(w, &t, l, (size_t)block->row[l]);
-    }
-    (dense && w->d == 64 ? runs_64 : dense && w->d == 128 ? runs_128 : runs_any)(w, block, &t);
-    for (size_t l = 0; l < block->lanes; l++) {
-        size_t row = (size_t)block->row[l];
-
-        if (block->closes >> l & 1)
-            tile_close(&t, l, w->d, w->dp, w->out + row * w->d);
-        else
-            suspend(w, &t, l, row);
-    }
+    (dense && w->d == 64 ? block_64 : dense && w->d == 128 ? block_128 : block_any)(w, block);
 }
 
 static void tmpl_scores(const struct sofa_acsr_work *w, int32_t from, size_t n)
@@ -103,158 +123,73 @@ static void tmpl_weigh(const struct sofa_acsr_work *w, int32_t from, size_t n)
     struct tile t = tmpl_tile(w);
 
     for (size_t l = 0; l < TILE_LANES; l++) {
-        t.begin[l] = 0;
-        t.end[l] = (float)n;
+        t.range[0][l] = 0;
+        t.range[1][l] = (float)n;
         t.keep[l] = 1;
     }
-    tile_sums(&t, w->v + (size_t)from * w->v_stride, w->v_stride, w->dp);
-}
-
-static size_t line_column(const struct sofa_acsr_line *line, size_t s)
-{
-    return (size_t)(line->column ? line->column[s] : line->first + line->stride * (int32_t)s);
-}
-
-/* Sixteen partial results as a tree: l with l + 8, then + 4, + 2, + 1. */
-INLINE float fold(const vec acc[TILE_VECTORS], bool largest)
-{
-    _Alignas(64) float x[TILE_LANES];
-
-    for (size_t v = 0; v < TILE_VECTORS; v++)
-        vec_store(x + v * VEC, acc[v]);
-    for (size_t half = TILE_LANES / 2; half; half /= 2)
-        for (size_t l = 0; l < half; l++)
-            x[l] = largest ? (x[l] > x[l + half] ? x[l] : x[l + half]) : x[l] + x[l + half];
-    return x[0];
-}
-
-/* score[i] = q.k of members from `first` on; q stands in `query`, padded with zeros. */
-static void line_products(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line, size_t first, size_t n,
-                          float *score)
-{
-    for (size_t i = 0; i < n; i++) {
-        const float *k = w->k + line_column(line, first + i) * w->k_stride;
-        vec acc[TILE_VECTORS];
-
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            acc[v] = vec_zero();
-        for (size_t c = 0; c < w->dp; c += TILE_LANES) {
-            UNROLL
-            for (size_t v = 0; v < TILE_VECTORS; v++)
-                acc[v] = vec_fma(vec_load(w->query + c + v * VEC), vec_load_any(k + c + v * VEC), acc[v]);
-        }
-        score[i] = fold(acc, false);
-    }
-}
-
-static void line_query(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line, float factor)
-{
-    for (size_t c = 0; c < w->dp; c++)
-        w->query[c] = c < w->d ? w->q[(size_t)line->row * w->d + c] * factor : 0;
-}
-
-static void line_sums(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line, size_t first, size_t n,
-                      const float *weight, float keep)
-{
-    for (size_t c = 0; c < w->dp; c += TILE_LANES) {
-        vec acc[TILE_VECTORS];
-
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            acc[v] = vec_zero();
-        for (size_t i = 0; i < n; i++) {
-            const float *x = w->v + line_column(line, first + i) * w->v_stride + c;
-
-            UNROLL
-            for (size_t v = 0; v < TILE_VECTORS; v++)
-                acc[v] = vec_fma(vec_all(weight[i]), vec_load_any(x + v * VEC), acc[v]);
-        }
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            vec_store(w->sum + c + v * VEC, vec_fma(vec_load(w->sum + c + v * VEC), vec_all(keep), acc[v]));
-    }
-}
-
-/* x = 2^((x - most) factor), padded with zeros to whole lanes; their sum. */
-INLINE float exp2_sum(float *x, size_t n, float most, float factor)
-{
-    vec total[TILE_VECTORS];
-
-    for (size_t v = 0; v < TILE_VECTORS; v++)
-        total[v] = vec_zero();
-    for (size_t i = 0; i < n; i += TILE_LANES) {
-        UNROLL
-        for (size_t v = 0; v < TILE_VECTORS; v++) {
-            vec y = tile_exp2(vec_mul(vec_sub(vec_load_any(x + i + v * VEC), vec_all(most)), vec_all(factor)));
-
-            total[v] = vec_add(total[v], y);
-            vec_store_any(x + i + v * VEC, y);
-        }
-    }
-    return fold(total, false);
+    t.begin = t.range[0];
+    t.end = t.range[1];
+    tile_sums(&t, w->v + (size_t)from * w->v_stride, w->v_stride, w->dp, TILE_JOIN, NULL);
 }
 
 static float tmpl_max(const float *x, size_t n, float least)
 {
-    for (size_t i = 0; i < n; i++)
-        least = x[i] > least ? x[i] : least;
-    return least;
+    return line_max(x, n, least);
 }
 
 /* Whole lanes in place, the rest by way of a copy. */
 static float tmpl_exp_sum(float *x, size_t n, float most)
 {
     size_t whole = n / TILE_LANES * TILE_LANES;
-    float tail[TILE_LANES], sum = exp2_sum(x, whole, most, 0x1.715476p0f);
+    float tail[TILE_LANES], sum = line_exp2_sum(x, whole, most, 0x1.715476p0f);
 
     if (whole == n)
         return sum;
     for (size_t l = 0; l < TILE_LANES; l++)
         tail[l] = whole + l < n ? x[whole + l] : -INFINITY;
-    sum += exp2_sum(tail, TILE_LANES, most, 0x1.715476p0f);
+    sum += line_exp2_sum(tail, TILE_LANES, most, 0x1.715476p0f);
     for (size_t i = whole; i < n; i++)
         x[i] = tail[i - whole];
     return sum;
 }
 
+static struct tile_line line_of(const struct sofa_acsr_line *line)
+{
+    return (struct tile_line){line->column, line->first, line->stride, line->count};
+}
+
 static void tmpl_line_scores(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line, float *score)
 {
-    line_query(w, line, (float)(1 / sqrt((double)w->d)));
-    line_products(w, line, 0, line->count, score);
+    struct tile_line members = line_of(line);
+
+    line_query(w->query, w->q + (size_t)line->row * w->d, w->d, w->dp, (float)(1 / sqrt((double)w->d)));
+    line_products(w->query, w->k, w->k_stride, w->dp, &members, 0, line->count, score);
 }
 
 static void tmpl_line_weigh(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line, const float *weight)
 {
-    line_sums(w, line, 0, line->count, weight, 1);
+    struct tile_line members = line_of(line);
+
+    line_sums(w->sum, w->v, w->v_stride, w->dp, &members, 0, line->count, weight, 1);
 }
 
 static void tmpl_line(const struct sofa_acsr_work *w, const struct sofa_acsr_line *line)
 {
+    struct tile_keys keys = {w->k, w->v, w->k_stride, w->v_stride, w->keys};
+    struct tile_line members = line_of(line);
     size_t row = (size_t)line->row;
     struct tile t = tmpl_tile(w);
 
-    line_query(w, line, (float)TILE_FACTOR(w->d));
+    line_query(w->query, w->q + row * w->d, w->d, w->dp, (float)TILE_FACTOR(w->d));
     if (line->opens)
         tile_open(&t, 0, w->dp);
     else
-        resume(w, &t, 0, row);
-    for (size_t at = 0; at < line->count; at += SOFA_ACSR_LINE_CHUNK) {
-        size_t n = line->count - at < SOFA_ACSR_LINE_CHUNK ? line->count - at : SOFA_ACSR_LINE_CHUNK;
-        float most, keep[TILE_LANES];
-
-        line_products(w, line, at, n, w->score);
-        most = tmpl_max(w->score, n, t.most[0]);
-        for (size_t i = n; i % TILE_LANES; i++)
-            w->score[i] = -INFINITY;
-        for (size_t l = 0; l < TILE_LANES; l++)
-            keep[l] = l ? -INFINITY : t.most[0];
-        exp2_sum(keep, TILE_LANES, most, 1);
-        t.total[0] = fmaf(t.total[0], keep[0], exp2_sum(w->score, n, most, 1));
-        t.most[0] = most;
-        line_sums(w, line, at, n, w->score, keep[0]);
-    }
+        tile_resume(&t, 0, w->d, w->dp, w->most + row, w->total + row, w->out + row * w->d);
+    line_run(&t, &keys, &members, w->dp);
     if (line->closes)
         tile_close(&t, 0, w->d, w->dp, w->out + row * w->d);
     else
-        suspend(w, &t, 0, row);
+        tile_suspend(&t, 0, w->d, w->dp, w->most + row, w->total + row, w->out + row * w->d);
 }
 
 #define TMPL_LOOPS                                                                                                    \

@@ -40,8 +40,10 @@ struct tile {
     float *query; /* [d][LANES] */
     float *score; /* [CHUNK + SLACK][LANES] */
     float *sum;   /* [LANES][dp] */
+    const float *begin, *end; /* [LANES], in keys of this chunk; n and 0 for a lane without a member */
     _Alignas(64) float most[TILE_LANES], total[TILE_LANES], keep[TILE_LANES];
-    _Alignas(64) float begin[TILE_LANES], end[TILE_LANES], stride[TILE_LANES]; /* of this chunk */
+    _Alignas(64) float range[2][TILE_LANES];                /* may hold begin and end */
+    _Alignas(64) float next[TILE_LANES], step[TILE_LANES];  /* of progressions that keep their stride */
 };
 
 /* Keys of a group, [n] rows. */
@@ -57,6 +59,9 @@ struct tile_span {
 };
 
 enum tile_mask { TILE_FULL, TILE_RANGE, TILE_STRIDED };
+
+/* What becomes of a chunk's sums: joined with those before, kept as the first, or divided and put out as all there is. */
+enum tile_end { TILE_JOIN, TILE_FIRST, TILE_OUT };
 
 /* 2^x for x <= 0, exactly 0 below -126.5 so that no denormal appears.  Coefficients of exp2f in Cephes (Moshier,
  * netlib.org/cephes/single), whose error on [-0.5, 0.5] is 1.7e-7. */
@@ -153,24 +158,27 @@ INLINE void tile_put(struct tile *t, vec acc[TILE_KEYS][TILE_VECTORS], size_t at
 
     UNROLL
     for (size_t v = 0; v < TILE_VECTORS; v++) {
-        vec from = vec_load(t->begin + v * VEC), to = vec_load(t->end + v * VEC);
-        vec stride = vec_load(t->stride + v * VEC);
+        vec from = vec_load(t->begin + v * VEC), to = vec_load(t->end + v * VEC), next, step;
 
+        if (mask == TILE_STRIDED) {
+            next = vec_load(t->next + v * VEC);
+            step = vec_load(t->step + v * VEC);
+        }
         UNROLL
         for (size_t j = 0; j < n; j++) {
             vec x = acc[j][v], here = vec_all((float)(at + j));
 
             if (mask == TILE_RANGE)
                 x = vec_between(x, here, from, to, none);
-            if (mask == TILE_STRIDED) { /* `from` is the next member */
-                x = vec_between(vec_if_equal(here, from, x, none), here, vec_zero(), to, none);
-                from = vec_if_equal(here, from, vec_add(from, stride), from);
+            if (mask == TILE_STRIDED) {
+                x = vec_between(vec_if_equal(here, next, x, none), here, from, to, none);
+                next = vec_if_equal(here, next, vec_add(next, step), next);
             }
             most[v] = vec_max(most[v], x);
             vec_store(t->score + (at + j) * TILE_LANES + v * VEC, x);
         }
         if (mask == TILE_STRIDED)
-            vec_store(t->begin + v * VEC, from);
+            vec_store(t->next + v * VEC, next);
     }
 }
 
@@ -197,10 +205,12 @@ INLINE void tile_limits(struct tile *t, const struct tile_span *s, int32_t from,
         if (begin < 0)
             begin = s->stride ? (stride - -begin % stride) % stride : 0;
         end = end < n ? end : n;
-        t->begin[l] = (float)(begin < end ? begin : n); /* none: neither the least begin nor the largest end */
-        t->end[l] = (float)(begin < end ? end : 0);
-        t->stride[l] = (float)stride;
+        t->range[0][l] = t->next[l] = (float)(begin < end ? begin : n);
+        t->range[1][l] = (float)(begin < end ? end : 0);
+        t->step[l] = (float)stride;
     }
+    t->begin = t->range[0];
+    t->end = t->range[1];
 }
 
 /* Scores of n keys; returns how many stand there, of which those behind n are masked. */
@@ -228,9 +238,30 @@ INLINE size_t tile_scores(struct tile *t, const struct tile_keys *keys, const st
     return n;
 }
 
-/* sum[lanes] = sum keep + weights V for `m` vectors of columns, keys [begin, end) of the chunk. */
+/* Where the sums of a group of lanes go: under the sums of t, or times `keep` to their rows. */
+INLINE void tile_put_sums(struct tile *t, vec acc[TILE_SUMS][TILE_COLUMNS], size_t lane, size_t m, size_t dp, size_t column,
+                          enum tile_end how, float *const *out)
+{
+    UNROLL
+    for (size_t r = 0; r < TILE_SUMS; r++) {
+        vec keep = vec_all(t->keep[lane + r]);
+        float *sum = t->sum + (lane + r) * dp + column;
+
+        UNROLL
+        for (size_t c = 0; c < m; c++) {
+            if (how == TILE_OUT)
+                vec_store_any(out[lane + r] + column + c * VEC, vec_mul(acc[r][c], keep));
+            else if (how == TILE_FIRST)
+                vec_store(sum + c * VEC, acc[r][c]);
+            else
+                vec_store(sum + c * VEC, vec_fma(vec_load(sum + c * VEC), keep, acc[r][c]));
+        }
+    }
+}
+
+/* Weights times `m` vectors of columns of V, keys [begin, end) of the chunk. */
 INLINE void tile_sum(struct tile *t, const float *v, size_t stride, size_t lane, size_t begin, size_t end, size_t m,
-                     size_t dp, size_t column)
+                     size_t dp, size_t column, enum tile_end how, float *const *out)
 {
     vec acc[TILE_SUMS][TILE_COLUMNS];
 
@@ -255,45 +286,46 @@ INLINE void tile_sum(struct tile *t, const float *v, size_t stride, size_t lane,
                 acc[r][c] = vec_fma(w, x[c], acc[r][c]);
         }
     }
-    UNROLL
-    for (size_t r = 0; r < TILE_SUMS; r++) {
-        vec keep = vec_all(t->keep[lane + r]);
-        float *sum = t->sum + (lane + r) * dp + column;
-
-        UNROLL
-        for (size_t c = 0; c < m; c++)
-            vec_store(sum + c * VEC, vec_fma(vec_load(sum + c * VEC), keep, acc[r][c]));
-    }
+    tile_put_sums(t, acc, lane, m, dp, column, how, out);
 }
 
-INLINE void tile_sums(struct tile *t, const float *v, size_t stride, size_t dp)
+/* All columns of a group of lanes that see no more than [begin, end). */
+INLINE void tile_lanes_sum(struct tile *t, const float *v, size_t stride, size_t lane, size_t begin, size_t end, size_t dp,
+                           enum tile_end how, float *const *out)
+{
+    size_t column = 0;
+
+    for (; column + TILE_COLUMNS * VEC <= dp; column += TILE_COLUMNS * VEC)
+        tile_sum(t, v, stride, lane, begin, end, TILE_COLUMNS, dp, column, how, out);
+#if TILE_COLUMNS == 4
+    for (; column + 2 * VEC <= dp; column += 2 * VEC)
+        tile_sum(t, v, stride, lane, begin, end, 2, dp, column, how, out);
+#endif
+    for (; column < dp; column += VEC)
+        tile_sum(t, v, stride, lane, begin, end, 1, dp, column, how, out);
+}
+
+INLINE void tile_sums(struct tile *t, const float *v, size_t stride, size_t dp, enum tile_end how, float *const *out)
 {
     for (size_t lane = 0; lane < TILE_LANES; lane += TILE_SUMS) {
         float begin = t->begin[lane], end = t->end[lane];
-        size_t column = 0;
 
         for (size_t r = 1; r < TILE_SUMS; r++) {
             begin = t->begin[lane + r] < begin ? t->begin[lane + r] : begin;
             end = t->end[lane + r] > end ? t->end[lane + r] : end;
         }
-        for (; column + TILE_COLUMNS * VEC <= dp; column += TILE_COLUMNS * VEC)
-            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, TILE_COLUMNS, dp, column);
-#if TILE_COLUMNS == 4
-        for (; column + 2 * VEC <= dp; column += 2 * VEC)
-            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, 2, dp, column);
-#endif
-        for (; column < dp; column += VEC)
-            tile_sum(t, v, stride, lane, (size_t)begin, (size_t)end, 1, dp, column);
+        tile_lanes_sum(t, v, stride, lane, (size_t)begin, (size_t)end, dp, how, out);
     }
 }
 
-/* Scores to weights under the new maxima; `keep` is what becomes of the weights before. */
-INLINE void tile_weights(struct tile *t, size_t n, vec most[TILE_VECTORS])
+/* Scores to weights under the maxima.  `keep` becomes the factor of what was summed before, or of the sums where nothing
+ * was and nothing will be. */
+INLINE void tile_weights(struct tile *t, size_t n, const vec most[TILE_VECTORS], enum tile_end how)
 {
     UNROLL
     for (size_t v = 0; v < TILE_VECTORS; v++) {
-        vec keep = tile_exp2(vec_sub(vec_load(t->most + v * VEC), most[v])), total = vec_zero();
         float *score = t->score + v * VEC;
+        vec total = vec_zero();
 
         for (size_t j = 0; j < n; j++) {
             vec w = tile_exp2(vec_sub(vec_load(score + j * TILE_LANES), most[v]));
@@ -301,41 +333,61 @@ INLINE void tile_weights(struct tile *t, size_t n, vec most[TILE_VECTORS])
             total = vec_add(total, w);
             vec_store(score + j * TILE_LANES, w);
         }
-        vec_store(t->keep + v * VEC, keep);
+        if (how == TILE_OUT) {
+            vec_store(t->keep + v * VEC, vec_div(vec_all(1.0f), total));
+            continue;
+        }
+        if (how == TILE_JOIN) {
+            vec keep = tile_exp2(vec_sub(vec_load(t->most + v * VEC), most[v]));
+
+            total = vec_fma(vec_load(t->total + v * VEC), keep, total);
+            vec_store(t->keep + v * VEC, keep);
+        }
         vec_store(t->most + v * VEC, most[v]);
-        vec_store(t->total + v * VEC, vec_fma(vec_load(t->total + v * VEC), keep, total));
+        vec_store(t->total + v * VEC, total);
     }
 }
 
+/* The maxima that a chunk begins with: -FLT_MAX and not -inf, so that a difference of maxima is a number. */
+INLINE void tile_start(const struct tile *t, vec most[TILE_VECTORS], enum tile_end how)
+{
+    UNROLL
+    for (size_t v = 0; v < TILE_VECTORS; v++)
+        most[v] = how == TILE_JOIN ? vec_load(t->most + v * VEC) : vec_all(-FLT_MAX);
+}
+
 INLINE void tile_chunk(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, int32_t from, size_t n,
-                       size_t d, size_t dp, size_t k_stride, size_t v_stride)
+                       size_t d, size_t dp, size_t k_stride, size_t v_stride, enum tile_end how, float *const *out)
 {
     vec most[TILE_VECTORS];
     size_t scores;
 
     tile_limits(t, s, from, (int32_t)n);
-    UNROLL
-    for (size_t v = 0; v < TILE_VECTORS; v++)
-        most[v] = vec_load(t->most + v * VEC);
+    tile_start(t, most, how);
     scores = tile_scores(t, keys, s, from, n, d, k_stride, most);
-    tile_weights(t, scores, most);
-    if (s->stride)
-        tile_limits(t, s, from, (int32_t)n);
-    tile_sums(t, keys->v + (size_t)from * v_stride, v_stride, dp);
+    tile_weights(t, scores, most, how);
+    tile_sums(t, keys->v + (size_t)from * v_stride, v_stride, dp, how, out);
+}
+
+/* Keys of each chunk of a run of n but the last. */
+INLINE size_t tile_chunk_keys(size_t n)
+{
+    size_t chunks = (n + TILE_CHUNK - 1) / TILE_CHUNK;
+
+    return chunks ? ((n + chunks - 1) / chunks + TILE_SLACK - 1) / TILE_SLACK * TILE_SLACK : 1;
 }
 
 /* A run in chunks of about the same size. */
 INLINE void tile_run(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, size_t d, size_t dp,
                      size_t k_stride, size_t v_stride)
 {
-    size_t n = (size_t)(s->to - s->from), chunks = (n + TILE_CHUNK - 1) / TILE_CHUNK;
-    size_t step = chunks ? ((n + chunks - 1) / chunks + TILE_SLACK - 1) / TILE_SLACK * TILE_SLACK : 0;
+    size_t n = (size_t)(s->to - s->from), step = tile_chunk_keys(n);
 
     for (size_t at = 0; at < n; at += step)
-        tile_chunk(t, keys, s, s->from + (int32_t)at, n - at < step ? n - at : step, d, dp, k_stride, v_stride);
+        tile_chunk(t, keys, s, s->from + (int32_t)at, n - at < step ? n - at : step, d, dp, k_stride, v_stride, TILE_JOIN,
+                   NULL);
 }
 
-/* An empty state: -FLT_MAX and not -inf, so that a difference of maxima is a number. */
 INLINE void tile_open(struct tile *t, size_t lane, size_t dp)
 {
     t->most[lane] = -FLT_MAX;
@@ -344,13 +396,31 @@ INLINE void tile_open(struct tile *t, size_t lane, size_t dp)
         t->sum[lane * dp + c] = 0;
 }
 
-/* What a lane has summed, as attention; 0 without a member. */
+/* What a lane has summed, as attention. */
 INLINE void tile_close(const struct tile *t, size_t lane, size_t d, size_t dp, float *out)
 {
-    float inverse = t->total[lane] > 0 ? 1 / t->total[lane] : 0;
+    float inverse = 1 / t->total[lane];
 
     for (size_t c = 0; c < d; c++)
         out[c] = t->sum[lane * dp + c] * inverse;
+}
+
+/* A row that is worked on in several places: its state between them, the sums in `out`. */
+INLINE void tile_resume(struct tile *t, size_t lane, size_t d, size_t dp, const float *most, const float *total,
+                        const float *out)
+{
+    t->most[lane] = *most;
+    t->total[lane] = *total;
+    for (size_t c = 0; c < dp; c++)
+        t->sum[lane * dp + c] = c < d ? out[c] : 0;
+}
+
+INLINE void tile_suspend(const struct tile *t, size_t lane, size_t d, size_t dp, float *most, float *total, float *out)
+{
+    *most = t->most[lane];
+    *total = t->total[lane];
+    for (size_t c = 0; c < d; c++)
+        out[c] = t->sum[lane * dp + c];
 }
 
 #endif

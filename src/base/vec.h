@@ -35,6 +35,7 @@ typedef __m512 vec;
 #define vec_add(a, b) _mm512_add_ps(a, b)
 #define vec_sub(a, b) _mm512_sub_ps(a, b)
 #define vec_mul(a, b) _mm512_mul_ps(a, b)
+#define vec_div(a, b) _mm512_div_ps(a, b)
 #define vec_max(a, b) _mm512_max_ps(a, b)
 /* y 2^n where x >= least, else 0; t holds n in its low bits */
 INLINE vec vec_scale(vec y, vec t, vec x, vec least)
@@ -70,6 +71,7 @@ typedef __m256 vec;
 #define vec_add(a, b) _mm256_add_ps(a, b)
 #define vec_sub(a, b) _mm256_sub_ps(a, b)
 #define vec_mul(a, b) _mm256_mul_ps(a, b)
+#define vec_div(a, b) _mm256_div_ps(a, b)
 #define vec_max(a, b) _mm256_max_ps(a, b)
 INLINE vec vec_scale(vec y, vec t, vec x, vec least)
 {
@@ -116,6 +118,7 @@ INLINE vec vec_fma(vec a, vec b, vec c)
 #define vec_add(a, b) ((a) + (b))
 #define vec_sub(a, b) ((a) - (b))
 #define vec_mul(a, b) ((a) * (b))
+#define vec_div(a, b) ((a) / (b))
 INLINE vec vec_max(vec a, vec b)
 {
     for (size_t i = 0; i < VEC; i++)
