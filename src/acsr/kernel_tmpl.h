@@ -6,7 +6,6 @@
 
 _Static_assert(TILE_CHUNK + TILE_SLACK <= SOFA_ACSR_SCORES && LINE_CHUNK <= SOFA_ACSR_SCORES * TILE_LANES,
                "scratch for scores");
-_Static_assert(TILE_LANES == SOFA_ACSR_LANES, "lanes of a block");
 
 static struct tile tmpl_tile(const struct sofa_acsr_work *w)
 {
@@ -22,65 +21,15 @@ static void tmpl_pack(const struct sofa_acsr_work *w, const struct sofa_acsr_blo
     tile_pack(row, w->d, factor, w->query);
 }
 
-/* A block whose rows are in no other and that is done in one chunk. */
-static bool stands_alone(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
-{
-    const struct sofa_acsr_run *r = &w->plan->run[block->first_run];
-
-    return block->n_runs == 1 && r->to - r->from <= TILE_CHUNK && (block->opens & block->closes) == 0xffff &&
-           w->d == w->dp;
-}
-
-INLINE void load_states(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, struct tile *t, size_t d,
-                        size_t dp)
-{
-    for (size_t l = 0; l < TILE_LANES; l++) {
-        size_t row = (size_t)block->row[l];
-
-        if (l >= block->lanes || block->opens >> l & 1)
-            tile_open(t, l, dp);
-        else
-            tile_resume(t, l, d, dp, w->most + row, w->total + row, w->out + row * d);
-    }
-}
-
-INLINE void store_states(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, const struct tile *t, size_t d,
-                         size_t dp)
-{
-    for (size_t l = 0; l < block->lanes; l++) {
-        size_t row = (size_t)block->row[l];
-
-        if (block->closes >> l & 1)
-            tile_close(t, l, d, dp, w->out + row * d);
-        else
-            tile_suspend(t, l, d, dp, w->most + row, w->total + row, w->out + row * d);
-    }
-}
-
 /* The block with the widths known to the compiler, where they are. */
 INLINE void block_runs(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block, size_t d, size_t dp,
                        size_t k_stride, size_t v_stride)
 {
     struct tile_keys keys = {w->k, w->v, k_stride, v_stride, w->keys};
-    bool alone = stands_alone(w, block);
+    struct tile_rows rows = {block->row, block->lanes, block->opens, block->closes, w->out, w->most, w->total};
     struct tile t = tmpl_tile(w);
 
-    if (!alone)
-        load_states(w, block, &t, d, dp);
-    for (size_t i = 0; i < block->n_runs; i++) {
-        const struct sofa_acsr_run *r = &w->plan->run[block->first_run + i];
-        struct tile_span span = {r->from, r->to, r->full_from, r->full_to, r->begin, r->end, r->stride};
-        float *out[TILE_LANES];
-
-        for (size_t l = 0; l < TILE_LANES && alone; l++)
-            out[l] = w->out + (size_t)block->row[l] * d;
-        if (alone)
-            tile_chunk(&t, &keys, &span, r->from, (size_t)(r->to - r->from), d, dp, k_stride, v_stride, TILE_OUT, out);
-        else
-            tile_run(&t, &keys, &span, d, dp, k_stride, v_stride);
-    }
-    if (!alone)
-        store_states(w, block, &t, d, dp);
+    tile_block(&t, &keys, &rows, w->plan->run + block->first_run, block->n_runs, d, dp, k_stride, v_stride);
 }
 
 static void block_64(const struct sofa_acsr_work *w, const struct sofa_acsr_block *block)
@@ -177,19 +126,11 @@ static void tmpl_line(const struct sofa_acsr_work *w, const struct sofa_acsr_lin
 {
     struct tile_keys keys = {w->k, w->v, w->k_stride, w->v_stride, w->keys};
     struct tile_line members = line_of(line);
-    size_t row = (size_t)line->row;
+    struct tile_rows rows = {&line->row, 1, line->opens, line->closes, w->out, w->most, w->total};
     struct tile t = tmpl_tile(w);
 
-    line_query(w->query, w->q + row * w->d, w->d, w->dp, (float)TILE_FACTOR(w->d));
-    if (line->opens)
-        tile_open(&t, 0, w->dp);
-    else
-        tile_resume(&t, 0, w->d, w->dp, w->most + row, w->total + row, w->out + row * w->d);
-    line_run(&t, &keys, &members, w->dp);
-    if (line->closes)
-        tile_close(&t, 0, w->d, w->dp, w->out + row * w->d);
-    else
-        tile_suspend(&t, 0, w->d, w->dp, w->most + row, w->total + row, w->out + row * w->d);
+    line_query(w->query, w->q + (size_t)line->row * w->d, w->d, w->dp, (float)TILE_FACTOR(w->d));
+    line_run(&t, &keys, &rows, &members, w->d, w->dp);
 }
 
 #define TMPL_LOOPS                                                                                                    \

@@ -130,11 +130,14 @@ INLINE void line_chunk(struct tile *t, const struct tile_keys *keys, const struc
     line_sums(t->sum, keys->v, keys->v_stride, dp, line, at, n, t->score, keep[0]);
 }
 
-/* All members; the query stands in t->query, padded. */
-INLINE void line_run(struct tile *t, const struct tile_keys *keys, const struct tile_line *line, size_t dp)
+/* All members; the query stands in t->query, padded.  Lane 0 of `rows` is the row. */
+INLINE void line_run(struct tile *t, const struct tile_keys *keys, const struct tile_rows *rows, const struct tile_line *line,
+                     size_t d, size_t dp)
 {
+    tile_load(t, rows, 0, d, dp);
     for (size_t at = 0; at < line->count; at += LINE_CHUNK)
         line_chunk(t, keys, line, at, line->count - at < LINE_CHUNK ? line->count - at : LINE_CHUNK, dp);
+    tile_store(t, rows, 0, d, dp);
 }
 
 #endif

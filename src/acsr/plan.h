@@ -26,10 +26,9 @@
 #include <stdint.h>
 
 #include "acsr/acsr.h"
+#include "acsr/run.h"
 #include "base/arena.h"
 #include "base/err.h"
-
-#define SOFA_ACSR_LANES 16 /* queries of a block */
 
 enum sofa_acsr_flag {
     SOFA_ACSR_SPAN = 1,
@@ -43,14 +42,6 @@ struct sofa_acsr_group {
     int32_t stride, origin;
     size_t keys;
     bool packed;
-};
-
-/* Keys [from, to) of the group; lane l sees begin[l] <= t < end[l], every stride[l]th of them where `stride` is there.
- * All lanes see full_from <= t < full_to. */
-struct sofa_acsr_run {
-    int32_t from, to, full_from, full_to;
-    int32_t begin[SOFA_ACSR_LANES], end[SOFA_ACSR_LANES];
-    const int32_t *stride; /* [LANES], NULL: 1 */
 };
 
 /* Up to sixteen queries and their runs.  Lanes past `lanes` repeat the last row and have no members. */

@@ -8,7 +8,7 @@
  *
  * A score is one chain of fused operations over the head width, a sum one over the keys: no bit depends on the width of the
  * vectors.  The same text is put before generated kernels, with sizes that are constants there; it must stand alone but for
- * vec.h.
+ * vec.h and run.h.
  */
 #ifndef SOFA_ACSR_TILE_H
 #define SOFA_ACSR_TILE_H
@@ -19,9 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acsr/run.h"
 #include "base/vec.h"
 
-#define TILE_LANES 16
+#define TILE_LANES SOFA_ACSR_LANES
 #define TILE_CHUNK 128 /* keys: their scores and rows of V stay near */
 #define TILE_SLACK 4   /* a chunk may compute up to so many keys more, all masked */
 #define TILE_VECTORS (TILE_LANES / VEC)
@@ -52,10 +53,12 @@ struct tile_keys {
     size_t k_stride, v_stride, n;
 };
 
-/* A run of a plan: see struct sofa_acsr_run. */
-struct tile_span {
-    int32_t from, to, full_from, full_to;
-    const int32_t *begin, *end, *stride;
+/* The rows of a block: see struct sofa_acsr_block. */
+struct tile_rows {
+    const int32_t *row; /* [LANES] */
+    uint32_t lanes, opens, closes;
+    float *out;          /* [rows][d] */
+    float *most, *total; /* [rows], of rows that are not closed */
 };
 
 enum tile_mask { TILE_FULL, TILE_RANGE, TILE_STRIDED };
@@ -197,7 +200,7 @@ INLINE void tile_step(struct tile *t, const float *k, size_t stride, size_t d, s
 }
 
 /* The lanes' intervals in keys counted from `from`. */
-INLINE void tile_limits(struct tile *t, const struct tile_span *s, int32_t from, int32_t n)
+INLINE void tile_limits(struct tile *t, const struct sofa_acsr_run *s, int32_t from, int32_t n)
 {
     for (size_t l = 0; l < TILE_LANES; l++) {
         int32_t begin = s->begin[l] - from, end = s->end[l] - from, stride = s->stride ? s->stride[l] : 1;
@@ -214,7 +217,7 @@ INLINE void tile_limits(struct tile *t, const struct tile_span *s, int32_t from,
 }
 
 /* Scores of n keys; returns how many stand there, of which those behind n are masked. */
-INLINE size_t tile_scores(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, int32_t from, size_t n,
+INLINE size_t tile_scores(struct tile *t, const struct tile_keys *keys, const struct sofa_acsr_run *s, int32_t from, size_t n,
                           size_t d, size_t stride, vec most[TILE_VECTORS])
 {
     const float *k = keys->k + (size_t)from * stride;
@@ -356,7 +359,7 @@ INLINE void tile_start(const struct tile *t, vec most[TILE_VECTORS], enum tile_e
         most[v] = how == TILE_JOIN ? vec_load(t->most + v * VEC) : vec_all(-FLT_MAX);
 }
 
-INLINE void tile_chunk(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, int32_t from, size_t n,
+INLINE void tile_chunk(struct tile *t, const struct tile_keys *keys, const struct sofa_acsr_run *s, int32_t from, size_t n,
                        size_t d, size_t dp, size_t k_stride, size_t v_stride, enum tile_end how, float *const *out)
 {
     vec most[TILE_VECTORS];
@@ -378,7 +381,7 @@ INLINE size_t tile_chunk_keys(size_t n)
 }
 
 /* A run in chunks of about the same size. */
-INLINE void tile_run(struct tile *t, const struct tile_keys *keys, const struct tile_span *s, size_t d, size_t dp,
+INLINE void tile_run(struct tile *t, const struct tile_keys *keys, const struct sofa_acsr_run *s, size_t d, size_t dp,
                      size_t k_stride, size_t v_stride)
 {
     size_t n = (size_t)(s->to - s->from), step = tile_chunk_keys(n);
@@ -396,31 +399,62 @@ INLINE void tile_open(struct tile *t, size_t lane, size_t dp)
         t->sum[lane * dp + c] = 0;
 }
 
-/* What a lane has summed, as attention. */
-INLINE void tile_close(const struct tile *t, size_t lane, size_t d, size_t dp, float *out)
+/* The state of a row that is worked on in several places; between them its sums stand in `out`. */
+INLINE void tile_load(struct tile *t, const struct tile_rows *r, size_t lane, size_t d, size_t dp)
 {
-    float inverse = 1 / t->total[lane];
+    size_t row = (size_t)r->row[lane];
 
-    for (size_t c = 0; c < d; c++)
-        out[c] = t->sum[lane * dp + c] * inverse;
-}
-
-/* A row that is worked on in several places: its state between them, the sums in `out`. */
-INLINE void tile_resume(struct tile *t, size_t lane, size_t d, size_t dp, const float *most, const float *total,
-                        const float *out)
-{
-    t->most[lane] = *most;
-    t->total[lane] = *total;
+    if (lane >= r->lanes || r->opens >> lane & 1) {
+        tile_open(t, lane, dp);
+        return;
+    }
+    t->most[lane] = r->most[row];
+    t->total[lane] = r->total[row];
     for (size_t c = 0; c < dp; c++)
-        t->sum[lane * dp + c] = c < d ? out[c] : 0;
+        t->sum[lane * dp + c] = c < d ? r->out[row * d + c] : 0;
 }
 
-INLINE void tile_suspend(const struct tile *t, size_t lane, size_t d, size_t dp, float *most, float *total, float *out)
+/* That state, or what has been summed as attention. */
+INLINE void tile_store(const struct tile *t, const struct tile_rows *r, size_t lane, size_t d, size_t dp)
 {
-    *most = t->most[lane];
-    *total = t->total[lane];
+    size_t row = (size_t)r->row[lane];
+    bool closes = r->closes >> lane & 1;
+    float factor = closes ? 1 / t->total[lane] : 1;
+
+    if (lane >= r->lanes)
+        return;
+    if (!closes) {
+        r->most[row] = t->most[lane];
+        r->total[row] = t->total[lane];
+    }
     for (size_t c = 0; c < d; c++)
-        out[c] = t->sum[lane * dp + c];
+        r->out[row * d + c] = t->sum[lane * dp + c] * factor;
+}
+
+/* A block whose rows are in no other and that is done in one chunk. */
+INLINE bool tile_alone(const struct tile_rows *rows, const struct sofa_acsr_run *span, size_t n, size_t d, size_t dp)
+{
+    return n == 1 && span->to - span->from <= TILE_CHUNK && (rows->opens & rows->closes) == 0xffff && d == dp;
+}
+
+/* The runs of a block; its queries are packed. */
+INLINE void tile_block(struct tile *t, const struct tile_keys *keys, const struct tile_rows *rows,
+                       const struct sofa_acsr_run *span, size_t n, size_t d, size_t dp, size_t k_stride, size_t v_stride)
+{
+    float *out[TILE_LANES];
+
+    if (tile_alone(rows, span, n, d, dp)) {
+        for (size_t l = 0; l < TILE_LANES; l++)
+            out[l] = rows->out + (size_t)rows->row[l] * d;
+        tile_chunk(t, keys, span, span->from, (size_t)(span->to - span->from), d, dp, k_stride, v_stride, TILE_OUT, out);
+        return;
+    }
+    for (size_t l = 0; l < TILE_LANES; l++)
+        tile_load(t, rows, l, d, dp);
+    for (size_t i = 0; i < n; i++)
+        tile_run(t, keys, &span[i], d, dp, k_stride, v_stride);
+    for (size_t l = 0; l < TILE_LANES; l++)
+        tile_store(t, rows, l, d, dp);
 }
 
 #endif
