@@ -73,6 +73,7 @@ enum sofa_code sofa_spans_count(const struct sofa_pattern *pattern, bool causal,
         return sofa_fail_nomem(err, "the spans of a pattern");
     SOFA_TRY(sofa_members_init(&m, pattern, causal, rows < pattern->rows ? rows : pattern->rows, words, arena, err));
     *spans = (struct sofa_spans){.rows = (double)rows, .tile = (double)tile, .queries = s, .blocks = blocks, .block = block,
+                                 .naive_ratio = 1, .rass_ratio = 1,
                                  .visible = causal ? s * (s + 1) / 2 : s * (double)pattern->columns};
     for (size_t i = 0; i < blocks; i++) {
         size_t from = i * rows;

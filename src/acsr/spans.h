@@ -22,6 +22,7 @@ struct sofa_spans {
     double rows, tile;  /* queries of a block; keys of a tile, 0: one tile is the whole block */
     double queries, members, visible; /* of the whole pattern; visible: pairs without it */
     double keys;        /* that some query sees */
+    double naive_ratio, rass_ratio; /* of a fixed one: loads of a block by these schedules over its keys, 1 until counted */
     size_t blocks;
     const struct sofa_span *block; /* [blocks] */
 };

@@ -28,6 +28,7 @@ struct sofa_layer_settings {
     double radius;     /* logits, INFINITY = off */
     int reference;     /* enum sofa_clip_reference */
     int khat_bits, q_bits, formal_bits;
+    int pattern;       /* of keys: 0 for none, else its number in the space's table (space/patterns.h) */
 };
 
 /* Parameters that a space may define for an outside evaluator; their values take the place of the layers'. */

@@ -12,6 +12,7 @@
 #include "model/explain.h"
 #include "model/simulator.h"
 #include "report/report.h"
+#include "study/patterns.h"
 
 struct evaluate_options {
     struct sofa_strings set;
@@ -175,6 +176,8 @@ static enum sofa_code evaluate(const struct evaluate_options *o, const char *fil
         SOFA_TRY(apply_point(problem->space, o->point, &design, err));
     for (size_t i = 0; i < o->set.count; i++)
         SOFA_TRY(sofa_space_set(problem->space, o->set.item[i], &design, err));
+    sofa_patterns_settle(&problem->space->patterns, &design);
+    SOFA_TRY(sofa_problem_make_patterns(problem, err));
     SOFA_TRY(sofa_problem_measure_dense(problem, &sofa_stop, err));
     SOFA_TRY(sofa_evaluator_init(&evaluator, problem, NULL, &sofa_stop, err));
     SOFA_TRY(sofa_evaluate_design(&evaluator, 0, &design, &e, err));

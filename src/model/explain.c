@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "acsr/spans.h"
 #include "model/costs.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -25,14 +26,48 @@ static void add_parts(const struct sofa_explained *w, enum sofa_breakdown breakd
     }
 }
 
+/* The first layer whose keys are chosen by prediction; past the last where all have static patterns. */
+static int first_predicted(const struct sofa_statistics *s)
+{
+    int l = 0;
+
+    while (l < s->layers && s->spans && s->spans[l] && s->spans[l]->fixed)
+        l++;
+    return l;
+}
+
+/* What is known of a layer's keys before the data. */
+static void add_pattern(const struct sofa_spans *s, int layer, struct sofa_str *out)
+{
+    double loaded = 0;
+
+    for (size_t j = 0; j < s->blocks; j++)
+        loaded += s->block[j].keys;
+    sofa_str_addf(out, "layer %d: %s %s, counted: %.0f of %.0f query-key pairs a head, %.0f keys over %zu blocks of %.0f queries\n",
+                  layer, s->fixed ? "static pattern" : "selection inside", s->name ? s->name : "", s->members, s->visible,
+                  loaded, s->blocks, s->rows);
+    if (s->fixed)
+        sofa_str_addf(out, "  no prediction, no sort; loads over these keys %.4g (naive) %.4g (RASS) where they aren't held;\n"
+                           "  the maximum isn't known ahead: SU-FA rescales with each phase's keys, as FlashAttention-2\n",
+                      s->naive_ratio, s->rass_ratio);
+}
+
 /* Where the statistics of the selection come from, which all of time, bytes and energy rest on. */
 static void add_statistics(const struct sofa_explained *w, struct sofa_str *out)
 {
-    const struct sofa_selection *s = &w->statistics->head[0];
+    const struct sofa_statistics *all = w->statistics;
+    int layer = first_predicted(all);
+    const struct sofa_selection *s = layer < all->layers ? &all->head[layer * all->heads] : NULL;
 
-    sofa_str_addf(out, "statistics: %s; layer 0, head 0: density %.4g, union %.4g, loads over union %.4g (naive) %.4g (RASS)\n",
-                  w->statistics->source[0] ? w->statistics->source : "of the caller", s->density, s->union_share,
-                  s->naive_ratio, s->rass_ratio);
+    if (s)
+        sofa_str_addf(out, "statistics: %s; layer %d, head 0: density %.4g, union %.4g, loads over union %.4g (naive) %.4g (RASS)\n",
+                      all->source[0] ? all->source : "of the caller", layer, s->density, s->union_share, s->naive_ratio,
+                      s->rass_ratio);
+    else
+        sofa_str_add(out, "statistics: static pattern in every layer\n");
+    for (int l = 0; all->spans && l < all->layers; l++)
+        if (all->spans[l])
+            add_pattern(all->spans[l], l, out);
     sofa_str_addf(out, "workload: %s: %s\n", w->workload->name, w->workload->source);
     sofa_str_addf(out, "scope: %s\n", sofa_scope_names[w->workload->scope]);
 }

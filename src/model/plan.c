@@ -93,6 +93,8 @@ static bool statistics_possible(const struct sofa_workload *w, const struct sofa
     for (int i = 0; i < s->layers * s->heads; i++) {
         const struct sofa_selection *h = &s->head[i];
 
+        if (s->spans && s->spans[i / s->heads] && s->spans[i / s->heads]->fixed)
+            continue;
         if (h->density > 0 && h->density <= 1 && h->union_share > 0 && h->union_share <= 1 && h->naive_ratio >= 1 &&
             h->rass_ratio >= 1 && h->naive_ratio < 1e9 && h->rass_ratio < 1e9 && h->clipped >= 0 && h->clipped <= 1 &&
             h->mispredicted >= 0 && h->mispredicted <= 1 && (!generate || (h->union_all > 0 && h->union_all <= 1)))
@@ -402,16 +404,22 @@ void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer 
     t->stage[STAGE_GENERATION] = share * block->gen_keys * l->generation_cycles_per_key;
 }
 
+static double load_ratio(const struct sofa_plan_layer *l, const struct sofa_selection *s)
+{
+    if (l->fixed)
+        return l->naive ? l->spans->naive_ratio : l->spans->rass_ratio;
+    return l->naive ? s->naive_ratio : s->rass_ratio;
+}
+
 void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
                          int position, bool generates_all)
 {
     double rest;
 
-    h->density = s->density;
-    h->union_share = s->union_share;
-    h->load_ratio = l->naive ? s->naive_ratio : s->rass_ratio;
-    h->clipped = s->clipped;
-    h->mispredicted = s->mispredicted;
+    *h = l->fixed ? (struct sofa_plan_head){.density = 1, .union_share = 1, .load_ratio = load_ratio(l, s)}
+                  : (struct sofa_plan_head){.density = s->density, .union_share = s->union_share,
+                                            .load_ratio = load_ratio(l, s), .clipped = s->clipped,
+                                            .mispredicted = s->mispredicted};
     h->leader = position == 0;
     h->fresh = 0;
     h->all = l->generate && generates_all && h->leader;

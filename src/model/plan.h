@@ -10,7 +10,7 @@
  *
  * A layer with a pattern of keys is laid out by its spans: a block goes through the keys its queries have in
  * the pattern, in the tiles that hold one of them, and lanes in step take as long as the fullest row.  With a
- * fixed pattern nothing is predicted or sorted: DLZS and SADS are passed over, K and V are asked for P keys at a
+ * fixed pattern the statistics of the heads aren't looked at, for the spans tell all; nothing is predicted or sorted: DLZS and SADS are passed over, K and V are asked for P keys at a
  * time, and SU-FA, which knows no order of the scores, rescales as FlashAttention-2 does.
  */
 #ifndef SOFA_MODEL_PLAN_H

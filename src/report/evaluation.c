@@ -42,7 +42,8 @@ static void add_breakdowns(cJSON *root, const struct sofa_problem *p, const stru
     }
 }
 
-static void add_sources(cJSON *root, const struct sofa_problem *p, const struct sofa_evaluation *e)
+static void add_sources(cJSON *root, const struct sofa_problem *p, const struct sofa_design *design,
+                        const struct sofa_evaluation *e)
 {
     cJSON *sources = cJSON_AddObjectToObject(root, "sources");
     char text[SOURCE_MAX];
@@ -50,7 +51,7 @@ static void add_sources(cJSON *root, const struct sofa_problem *p, const struct 
     for (size_t i = 0; i < p->n_metrics; i++) {
         if (isnan(e->metric[i]))
             continue;
-        sofa_evaluate_source(p, &p->metric[i], text, sizeof text);
+        sofa_evaluate_design_source(p, design, &p->metric[i], text, sizeof text);
         cJSON_AddStringToObject(sources, p->metric[i].name, text);
     }
 }
@@ -84,7 +85,7 @@ struct cJSON *sofa_report_evaluation(const struct sofa_problem *problem, const s
     for (size_t i = 0; i < evaluation->violations; i++)
         cJSON_AddItemToArray(violations, cJSON_CreateString(evaluation->violation[i]));
     add_breakdowns(root, problem, evaluation);
-    add_sources(root, problem, evaluation);
+    add_sources(root, problem, design, evaluation);
     add_parameters(root, problem->space, design);
     if (simulated) {
         simulation = cJSON_AddObjectToObject(root, "simulated");
@@ -111,7 +112,8 @@ static void add_design(const struct sofa_space *space, const struct sofa_design 
     }
 }
 
-static void add_metrics(const struct sofa_problem *p, const struct sofa_evaluation *e, struct sofa_str *out)
+static void add_metrics(const struct sofa_problem *p, const struct sofa_design *design, const struct sofa_evaluation *e,
+                        struct sofa_str *out)
 {
     char text[SOFA_QUANTITY_TEXT_MAX], source[SOURCE_MAX];
 
@@ -120,7 +122,7 @@ static void add_metrics(const struct sofa_problem *p, const struct sofa_evaluati
         if (isnan(e->metric[i]))
             continue;
         sofa_quantity_text(e->metric[i], p->metric[i].unit, text);
-        sofa_evaluate_source(p, &p->metric[i], source, sizeof source);
+        sofa_evaluate_design_source(p, design, &p->metric[i], source, sizeof source);
         sofa_str_addf(out, "  %-24s%-18s %s\n", p->metric[i].name, text, source);
     }
 }
@@ -144,7 +146,7 @@ void sofa_report_evaluation_text(const struct sofa_problem *problem, const struc
                                  struct sofa_str *out)
 {
     add_design(problem->space, design, out);
-    add_metrics(problem, evaluation, out);
+    add_metrics(problem, design, evaluation, out);
     if (evaluation->result.feasible && !problem->space->evaluator.node)
         for (int b = 0; b < SOFA_BREAKDOWN_COUNT; b++)
             add_breakdown((enum sofa_breakdown)b, evaluation, out);

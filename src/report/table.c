@@ -7,7 +7,7 @@
 #include "report/picture.h"
 #include "report/report.h"
 
-#define CELL_MAX 64
+#define CELL_MAX 128
 #define TABLE_WIDTH 118 /* columns: parameters that don't fit are left to the files */
 
 struct table {
@@ -20,7 +20,7 @@ static char *cell(const struct table *t, size_t row, size_t column)
     return t->cell[row * t->columns + column];
 }
 
-/* Parameters of layers side by side: "tiles 8/8/16/4". */
+/* Parameters of layers side by side: "tiles 8/8/16/4", "pattern none window:64 window:64/topk". */
 static size_t group_length(const struct sofa_space *space, size_t first)
 {
     size_t n = 1;
@@ -39,7 +39,7 @@ static void value_text(const struct sofa_space_dim *d, int level, char *out, siz
     sofa_parameter_text(d->parameter, d->value[level], text);
     if (d->layer >= 0)
         text[strcspn(text, " ")] = '\0'; /* a row of ratios needs no unit of its own */
-    snprintf(out + strlen(out), size - strlen(out), "%s%s", d->layer > 0 ? "/" : "", text);
+    snprintf(out + strlen(out), size - strlen(out), "%s%s", d->layer > 0 ? (d->parameter->patterns ? " " : "/") : "", text);
 }
 
 static void fill_group(const struct sofa_study *s, struct table *t, size_t first, size_t n, size_t column)

@@ -29,6 +29,8 @@ static enum sofa_code parse_at(const struct sofa_parameter *p, const struct sofa
     SOFA_TRY(sofa_node_expect(node, SOFA_NODE_SCALAR, err));
     if (sofa_parameter_parse(p, node->text, value, &why) != SOFA_OK)
         rc = sofa_node_fail(node, err, "%s", why.text);
+    else if (p->patterns && !p->patterns->choice[(int)*value].node)
+        p->patterns->choice[(int)*value].node = node;
 out:
     return rc;
 }
@@ -252,6 +254,7 @@ void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa
     *design = space->base;
     for (size_t i = 0; i < space->dims; i++)
         sofa_parameter_apply(space->dim[i].parameter, space->dim[i].value[x[i]], space->dim[i].layer, design);
+    sofa_patterns_settle(&space->patterns, design);
 }
 
 double sofa_space_points(const struct sofa_space *space)

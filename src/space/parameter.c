@@ -27,6 +27,8 @@ static const struct sofa_parameter table[] = {
     {.key = "khat_bits", LAYER(khat_bits), BITS(4, 16), .help = "width of the predicted keys"},
     {.key = "q_bits", LAYER(q_bits), BITS(4, 16), .help = "width of the queries in the prediction"},
     {.key = "formal_bits", LAYER(formal_bits), BITS(8, 16), .help = "width of Q, K and V in the formal stage"},
+    {.key = "pattern", LAYER(pattern), .kind = SOFA_PARAMETER_CHOICE, .unit = "", .names = sofa_pattern_none_names,
+     .accurate = -1, .help = "keys a query sees: all, those of a static pattern without prediction, or the best of these"},
     {.key = "query_lanes", DESIGN(query_lanes), LANES, .help = "queries worked on in parallel (P)"},
     {.key = "dlzs_columns", DESIGN(dlzs_columns), LANES, .help = "shift PEs a lane in the prediction (C_s)"},
     {.key = "kv_columns", DESIGN(kv_columns), LANES, .help = "MAC units a lane in the K/V generation (C_g)"},
@@ -79,6 +81,17 @@ static enum sofa_code parse_choice(const struct sofa_parameter *p, const char *t
     return SOFA_E_INPUT;
 }
 
+static enum sofa_code parse_pattern(const struct sofa_parameter *p, const char *text, double *value, struct sofa_err *err)
+{
+    struct sofa_err why = SOFA_ERR_INIT;
+    int number;
+
+    if (sofa_patterns_add(p->patterns, text, &number, &why) != SOFA_OK)
+        return sofa_fail(err, SOFA_E_INPUT, "%s: %s", p->key, why.text);
+    *value = number;
+    return SOFA_OK;
+}
+
 static enum sofa_code fail_bounds(const struct sofa_parameter *p, const char *text, struct sofa_err *err)
 {
     char least[SOFA_PARAMETER_TEXT_MAX], most[SOFA_PARAMETER_TEXT_MAX];
@@ -94,6 +107,8 @@ enum sofa_code sofa_parameter_parse(const struct sofa_parameter *p, const char *
     struct sofa_err why = SOFA_ERR_INIT;
     double thousandths;
 
+    if (p->patterns)
+        return parse_pattern(p, text, value, err);
     if (p->kind == SOFA_PARAMETER_CHOICE)
         return parse_choice(p, text, value, err);
     if (sofa_quantity_parse(text, strcmp(p->unit, "%") == 0 ? "1" : p->unit, value, &why) != SOFA_OK)

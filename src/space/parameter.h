@@ -12,6 +12,7 @@
 
 #include "arch/design.h"
 #include "base/err.h"
+#include "space/patterns.h"
 
 enum sofa_parameter_kind {
     SOFA_PARAMETER_INTEGER,  /* int */
@@ -33,6 +34,7 @@ struct sofa_parameter {
     enum sofa_encoding encoding;
     int accurate;             /* the end that loses least accuracy: +1 largest, -1 smallest, 0 no matter */
     const char *const *names; /* choices, NULL-terminated */
+    struct sofa_patterns *patterns; /* the choices are patterns: `names` is its, and reading a new one adds to it */
     const char *help;
 };
 
@@ -57,7 +59,7 @@ struct cJSON;
 struct cJSON *sofa_parameter_json(const struct sofa_parameter *p, double value);
 
 /* "64 KiB", "15 %", "inf", "rass", for people. */
-#define SOFA_PARAMETER_TEXT_MAX 48
+#define SOFA_PARAMETER_TEXT_MAX SOFA_PATTERN_TEXT_MAX
 void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_PARAMETER_TEXT_MAX]);
 
 #endif

@@ -199,12 +199,22 @@ out:
     return rc;
 }
 
-/* Parameters of our own model have rows of the program's table. */
+/* Parameters of our own model have rows of the program's table, with the space's own patterns. */
 static enum sofa_code check_parameters(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
 {
     const char *keys[SOFA_OUTSIDE_MAX] = {NULL};
+    const struct sofa_parameter *table = sofa_parameters(&space->n_parameters);
+    struct sofa_parameter *own = sofa_arena_alloc(&space->arena, space->n_parameters, sizeof *own);
 
-    space->parameter = sofa_parameters(&space->n_parameters);
+    if (!own)
+        return sofa_fail_nomem(err, "the parameters");
+    memcpy(own, table, space->n_parameters * sizeof *own);
+    for (size_t i = 0; i < space->n_parameters; i++)
+        if (own[i].names == sofa_pattern_none_names) {
+            own[i].patterns = &space->patterns;
+            own[i].names = space->patterns.names;
+        }
+    space->parameter = own;
     return sofa_node_check_keys(node, keys, sofa_space_keys(space, keys), err);
 }
 
@@ -473,6 +483,7 @@ enum sofa_code sofa_space_read_with(const char *file, const struct sofa_space_ov
 
     if (!s)
         return sofa_fail_nomem(err, file);
+    sofa_patterns_init(&s->patterns);
     s->file = sofa_arena_strdup(&s->arena, file);
     s->replaced = sofa_arena_strdup(&s->arena, override ? override->text : "");
     if (!s->file || !s->replaced) {

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "config/node.h"
 #include "space/parameter.h"
+#include "space/patterns.h"
 
 #define SOFA_OBJECTIVES_MAX 6
 
@@ -106,6 +107,7 @@ struct sofa_space {
     const struct sofa_node *parameters_node;
     size_t n_parameters;
     const struct sofa_parameter *parameter; /* [n_parameters] the table that the names are looked up in */
+    struct sofa_patterns patterns; /* the choices of `pattern` */
     size_t n_objectives;
     struct sofa_space_objective objective[SOFA_OBJECTIVES_MAX];
     size_t n_constraints;
@@ -142,7 +144,7 @@ const struct sofa_parameter *sofa_space_parameter(const struct sofa_space *space
 /* All keys of the table; returns their number. */
 size_t sofa_space_keys(const struct sofa_space *space, const char *keys[SOFA_OUTSIDE_MAX]);
 
-/* The design at a point of the lattice. */
+/* The design at a point of the lattice, with settings that have no effect at one value (sofa_patterns_settle). */
 void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa_design *design);
 
 /* Number of points, as a double: it may be 1e40. */

@@ -6,14 +6,19 @@
 
 #include "base/clock.h"
 #include "study/outside.h"
+#include "study/patterns.h"
 
 double sofa_statistics_density(const struct sofa_statistics *statistics)
 {
     int n = statistics->layers * statistics->heads;
     double sum = 0;
 
-    for (int i = 0; i < n; i++)
-        sum += statistics->head[i].density;
+    for (int i = 0; i < n; i++) {
+        const struct sofa_spans *spans = statistics->spans ? statistics->spans[i / statistics->heads] : NULL;
+
+        sum += !spans ? statistics->head[i].density
+                      : spans->members / spans->visible * (spans->fixed ? 1 : statistics->head[i].density);
+    }
     return sum / n;
 }
 
@@ -111,6 +116,22 @@ static void judge(const struct sofa_problem *p, bool with_accuracy, struct sofa_
     }
 }
 
+/* The pattern's part of the statistics: `layer` [layers] is room for it. */
+static enum sofa_code lay_patterns(const struct sofa_problem *p, const struct sofa_design *design,
+                                   const struct sofa_spans **layer, struct sofa_statistics *s, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    bool any;
+
+    s->spans = NULL;
+    if (!p->patterns)
+        return SOFA_OK;
+    SOFA_TRY(sofa_problem_spans(p, design, layer, &any, err));
+    s->spans = any ? layer : NULL;
+out:
+    return rc;
+}
+
 static void finish(const struct sofa_problem *p, const struct sofa_design *design, const struct sofa_measured *m,
                    const struct sofa_statistics *statistics, struct sofa_evaluation *e)
 {
@@ -122,7 +143,13 @@ static void finish(const struct sofa_problem *p, const struct sofa_design *desig
 void sofa_evaluate_cheaply(const struct sofa_problem *problem, const struct sofa_design *design,
                            const struct sofa_statistics *statistics, struct sofa_evaluation *evaluation)
 {
-    finish(problem, design, NULL, statistics, evaluation);
+    struct sofa_statistics whole = *statistics;
+    const struct sofa_spans *layer[SOFA_LAYERS_MAX];
+
+    if (lay_patterns(problem, design, layer, &whole, NULL) == SOFA_OK)
+        finish(problem, design, NULL, &whole, evaluation);
+    else /* no memory: what isn't known isn't proposed */
+        evaluation->feasible = false;
 }
 
 enum sofa_code sofa_evaluator_init(struct sofa_evaluator *evaluator, const struct sofa_problem *problem,
@@ -149,6 +176,7 @@ static enum sofa_code evaluate(struct sofa_evaluator *ev, const struct sofa_desi
 {
     const struct sofa_problem *p = ev->problem;
     bool runs = sofa_problem_runs_kernel(p);
+    const struct sofa_spans **layer;
     struct sofa_measured m;
     enum sofa_code rc = SOFA_OK;
 
@@ -160,6 +188,10 @@ static enum sofa_code evaluate(struct sofa_evaluator *ev, const struct sofa_desi
         }
     }
     e->selection = runs ? m.selection : p->given;
+    layer = sofa_arena_alloc(&ev->arena, SOFA_LAYERS_MAX, sizeof *layer);
+    if (!layer)
+        return sofa_fail_nomem(err, "an evaluation");
+    SOFA_TRY(lay_patterns(p, design, layer, &e->selection, err));
     finish(p, design, runs ? &m : NULL, &e->selection, e);
 out:
     return rc;
@@ -206,4 +238,16 @@ void sofa_evaluate_source(const struct sofa_problem *problem, const struct sofa_
     else
         snprintf(text, size, "synthetic: rows I %.3g, II %.3g, III %.3g, %zu of %.0f tokens", problem->synthetic.share[0],
                  problem->synthetic.share[1], problem->synthetic.share[2], problem->synthetic_tokens, problem->workload.keys);
+}
+
+void sofa_evaluate_design_source(const struct sofa_problem *problem, const struct sofa_design *design,
+                                 const struct sofa_metric *metric, char *text, size_t size)
+{
+    int fixed = sofa_problem_fixed_layers(problem, design);
+    size_t n;
+
+    sofa_evaluate_source(problem, metric, text, size);
+    n = strlen(text);
+    if (fixed)
+        snprintf(text + n, size - n, "; static pattern in %d of %d layers", fixed, design->layers);
 }

@@ -51,7 +51,11 @@ void sofa_evaluate_cheaply(const struct sofa_problem *problem, const struct sofa
 /* Where a metric's value comes from: "measured: ...", "model: ...". */
 void sofa_evaluate_source(const struct sofa_problem *problem, const struct sofa_metric *metric, char *text, size_t size);
 
-/* Mean density over layers and heads. */
+/* The same of one design: also in how many layers a static pattern stands in for statistics. */
+void sofa_evaluate_design_source(const struct sofa_problem *problem, const struct sofa_design *design,
+                                 const struct sofa_metric *metric, char *text, size_t size);
+
+/* Mean density over layers and heads: selected pairs over those that causality leaves. */
 double sofa_statistics_density(const struct sofa_statistics *statistics);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/patterns.h"
+
 /* What a run of the kernel depends on, and nothing else, as plain bytes. */
 struct settings_key {
     int layers, query_lanes, keys_per_phase, level;
@@ -74,6 +76,7 @@ static void make_key(const struct sofa_problem *p, const struct sofa_design *des
         to->khat_bits = from->khat_bits;
         to->q_bits = from->q_bits;
         to->formal_bits = from->formal_bits;
+        to->pattern = from->pattern;
     }
 }
 
@@ -147,6 +150,7 @@ static struct sofa_attention_params layer_params(const struct sofa_problem *p, c
     params.causal = p->workload.causal;
     params.block_rows = blocking.block_rows;
     params.keys_per_phase = blocking.keys_per_phase;
+    sofa_problem_set_pattern(p, s->pattern, &params);
     return params;
 }
 

@@ -38,11 +38,17 @@ struct quota_slot {
 
 struct sofa_predictor {
     struct quota_slot slot[SLOTS];
-    int layers;
+    int layers, patterns;
     double tokens;
     bool causal;
-    struct layer layer[];
+    struct layer layer[]; /* [layers][patterns] */
 };
+
+/* The surface that a design's layer lies on. */
+static struct layer *surface(struct sofa_predictor *p, const struct sofa_design *design, int layer)
+{
+    return &p->layer[layer * p->patterns + design->layer[layer].pattern];
+}
 
 static double quota(double visible, int permille)
 {
@@ -116,14 +122,15 @@ static struct sofa_selection from_targets(const double t[OUTPUTS], double base)
         .rass_ratio = exp(fmax(t[3], 0)), .clipped = expit(t[4]), .mispredicted = expit(t[5]), .union_all = expit(t[6])};
 }
 
-enum sofa_code sofa_predictor_new(int layers, double tokens, bool causal, struct sofa_predictor **predictor,
+enum sofa_code sofa_predictor_new(int layers, int patterns, double tokens, bool causal, struct sofa_predictor **predictor,
                                   struct sofa_err *err)
 {
-    struct sofa_predictor *p = calloc(1, sizeof *p + (size_t)layers * sizeof *p->layer);
+    struct sofa_predictor *p = calloc(1, sizeof *p + (size_t)layers * (size_t)patterns * sizeof *p->layer);
 
     if (!p)
         return sofa_fail_nomem(err, "the predictor");
     p->layers = layers;
+    p->patterns = patterns;
     p->tokens = tokens;
     p->causal = causal;
     *predictor = p;
@@ -134,7 +141,7 @@ void sofa_predictor_free(struct sofa_predictor *predictor)
 {
     if (!predictor)
         return;
-    for (int l = 0; l < predictor->layers; l++)
+    for (int l = 0; l < predictor->layers * predictor->patterns; l++)
         free(predictor->layer[l].sample);
     free(predictor);
 }
@@ -257,7 +264,7 @@ enum sofa_code sofa_predictor_add(struct sofa_predictor *predictor, const struct
         struct sofa_selection mean = mean_over_heads(measured, l);
 
         features(design, l, f);
-        SOFA_TRY(add_to_layer(&predictor->layer[l], f, base_density(predictor, &design->layer[l]), &mean, err));
+        SOFA_TRY(add_to_layer(surface(predictor, design, l), f, base_density(predictor, &design->layer[l]), &mean, err));
     }
 out:
     return rc;
@@ -274,7 +281,7 @@ static struct sofa_selection unmeasured(const struct sofa_predictor *p, const st
 
 static struct sofa_selection predict_layer(struct sofa_predictor *p, const struct sofa_design *design, int layer)
 {
-    const struct layer *l = &p->layer[layer];
+    const struct layer *l = surface(p, design, layer);
     double base = base_density(p, &design->layer[layer]), f[FEATURES], t[OUTPUTS] = {0};
     const struct sample *seen;
 

@@ -7,6 +7,9 @@
  * (in logarithms, so that ratios stay positive), relative to what is known without measuring: the
  * number of keys the quotas allow.  Settings that were measured give what was measured.
  *
+ * A layer whose keys are a static pattern has nothing to be predicted; each other choice of `pattern` is a surface
+ * of its own.
+ *
  * Predictions only steer the search.  What a study reports comes from the kernel.
  */
 #ifndef SOFA_STUDY_PREDICT_H
@@ -18,8 +21,8 @@
 
 struct sofa_predictor;
 
-/* For designs of `layers` layers on `tokens` queries and keys. */
-enum sofa_code sofa_predictor_new(int layers, double tokens, bool causal, struct sofa_predictor **predictor,
+/* For designs of `layers` layers on `tokens` queries and keys, with so many choices of `pattern` (1: none alone). */
+enum sofa_code sofa_predictor_new(int layers, int patterns, double tokens, bool causal, struct sofa_predictor **predictor,
                                   struct sofa_err *err);
 void sofa_predictor_free(struct sofa_predictor *predictor);
 

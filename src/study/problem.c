@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/unit.h"
 #include "study/outside.h"
+#include "study/patterns.h"
 
 enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *folder, const char *name, char **path,
                                       struct sofa_err *err)
@@ -294,7 +295,7 @@ static enum sofa_code refuse_algorithm_axes(const struct sofa_problem *p, struct
     for (size_t i = 0; i < p->space->dims; i++) {
         const struct sofa_space_dim *d = &p->space->dim[i];
 
-        if (d->parameter->per_layer)
+        if (d->parameter->per_layer && !d->parameter->patterns) /* sofa_problem_make_patterns sees to these */
             return sofa_node_fail(sofa_node_get(parameters, d->parameter->key), err,
                                   "'%s' changes what is selected, and the statistics of a shape are given; only a workload "
                                   "with a 'checkpoint' can tell", d->parameter->key);
@@ -425,6 +426,7 @@ enum sofa_code sofa_problem_open_with(const char *space_file, const struct sofa_
         SOFA_TRY(resolve_outside(p, err));
     else
         resolve_uncertain(p);
+    SOFA_TRY(sofa_problem_make_patterns(p, err));
     *problem = p;
     p = NULL;
 out:
@@ -439,6 +441,7 @@ void sofa_problem_free(struct sofa_problem *problem)
     sofa_text_free(problem->text);
     sofa_lm_free(problem->lm);
     sofa_statistics_release(&problem->given);
+    sofa_problem_patterns_free(problem->patterns);
     sofa_arena_release(&problem->arena);
     sofa_hardware_free(&problem->hardware);
     sofa_space_free(problem->space);

@@ -46,6 +46,8 @@ struct sofa_synthetic_tensors {
     float *x, *wk, *q, *k, *v;
 };
 
+struct sofa_problem_patterns;
+
 struct sofa_problem {
     struct sofa_space *space;
     const struct sofa_metric *metric; /* [n_metrics] the model's table, or that of an outside evaluator */
@@ -59,6 +61,7 @@ struct sofa_problem {
     size_t synthetic_tokens;
     struct sofa_synthetic_tensors tensors[SOFA_SYNTHETIC_HEADS];
     struct sofa_arena arena;            /* holds the tensors */
+    struct sofa_problem_patterns *patterns; /* NULL: the space has none (study/patterns.h) */
     const struct sofa_attention_kernel *kernel;
     enum sofa_stats_level level;        /* what the metrics asked for need */
     size_t n_objectives, n_constraints;

@@ -25,6 +25,7 @@ static void reference_design(const struct sofa_problem *p, bool largest, struct 
 
         sofa_parameter_apply(d->parameter, d->value[reference_level(d, largest)], d->layer, design);
     }
+    sofa_patterns_settle(&p->space->patterns, design);
 }
 
 /* What an accuracy can be at worst and still be of interest. */

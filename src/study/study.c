@@ -105,11 +105,14 @@ static enum sofa_code start_predictor(struct sofa_loop *l, struct sofa_err *err)
     const struct sofa_workload *w = &l->problem->workload;
     size_t heads = (size_t)w->layers * (size_t)w->heads; /* none with an outside evaluator */
     double tokens = l->problem->lm ? w->keys : (double)l->problem->synthetic_tokens;
+    int patterns = l->problem->space->patterns.count;
 
     l->cheap = calloc(heads + 1, sizeof *l->cheap);
     if (!l->cheap)
         return sofa_fail_nomem(err, "the predictor");
-    return sofa_problem_runs_kernel(l->problem) ? sofa_predictor_new(w->layers, tokens, w->causal, &l->predictor, err) : SOFA_OK;
+    return sofa_problem_runs_kernel(l->problem)
+               ? sofa_predictor_new(w->layers, patterns, tokens, w->causal, &l->predictor, err)
+               : SOFA_OK;
 }
 
 static struct sofa_study *new_study(struct sofa_problem *problem, const struct sofa_study_options *options)

@@ -60,6 +60,7 @@ static enum sofa_code copy_selection(struct sofa_statistics *to, const struct so
     size_t bytes = (size_t)from->layers * (size_t)from->heads * sizeof *from->head;
 
     *to = *from;
+    to->spans = NULL;
     to->head = malloc(bytes ? bytes : 1);
     if (!to->head)
         return sofa_fail_nomem(err, "statistics");
@@ -97,12 +98,14 @@ static size_t list_parameters(const struct sofa_problem *p, const struct sofa_tr
 static size_t list_metrics(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_store_metric *out,
                            char source[][SOURCE_MAX])
 {
+    struct sofa_design design;
     size_t n = 0;
 
+    sofa_space_design(p->space, t->x, &design);
     for (size_t i = 0; i < p->n_metrics; i++) {
         if (isnan(t->metric[i]))
             continue;
-        sofa_evaluate_source(p, &p->metric[i], source[n], SOURCE_MAX);
+        sofa_evaluate_design_source(p, &design, &p->metric[i], source[n], SOURCE_MAX);
         out[n] = (struct sofa_store_metric){p->metric[i].name, source[n], t->metric[i]};
         n++;
     }

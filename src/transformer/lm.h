@@ -62,7 +62,8 @@ struct sofa_lm_loss {
     double sentence_cosine;
 };
 
-/* SOFA_E_INPUT where the text is too short for the windows or the window passes the context;
+/* SOFA_E_INPUT where the text is too short for the windows or the window passes the context, or a layer's pattern
+ * isn't one of `window` queries and keys;
  * SOFA_E_INTERRUPTED when cancelled.  Safe to call from several threads on one lm: everything it
  * writes is the run's or in `arena`. */
 enum sofa_code sofa_lm_evaluate(const struct sofa_lm *lm, const struct sofa_text *text, const struct sofa_lm_run *run,

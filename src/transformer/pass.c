@@ -129,20 +129,21 @@ out:
     return rc;
 }
 
-/* The query heads of one key/value head, which share K^. */
+/* The query heads of one key/value head, which share K^; x8 NULL where nothing is predicted. */
 static enum sofa_code sofa_group(struct sofa_pass *p, size_t layer, size_t kv, const struct sofa_quant8 *x8, float *all,
                                  struct sofa_attention_stats *stats, struct sofa_err *err)
 {
     const struct sofa_lm_shape *s = &p->lm->config.shape;
     struct sofa_attention_params params = p->run->layer[layer];
     size_t group = s->heads / s->kv_heads, size = p->s * s->head_dim;
-    struct sofa_khat khat;
-    enum sofa_code rc;
+    struct sofa_khat khat = {.s = p->s, .d = s->head_dim};
+    enum sofa_code rc = SOFA_OK;
 
     params.causal = s->causal;
-    SOFA_TRY(sofa_attention_predict_keys(p->run->kernel, params.khat_bits, x8,
-                                         p->lm->block[layer].wk + kv * s->hidden * s->head_dim, s->head_dim, p->rope,
-                                         p->arena, &khat, err));
+    if (x8)
+        SOFA_TRY(sofa_attention_predict_keys(p->run->kernel, params.khat_bits, x8,
+                                             p->lm->block[layer].wk + kv * s->hidden * s->head_dim, s->head_dim, p->rope,
+                                             p->arena, &khat, err));
     khat.scale *= p->rope_factor; /* Q carries the other one */
     for (size_t h = kv * group; h < (kv + 1) * group; h++) {
         struct sofa_arena_mark mark = sofa_arena_mark(p->arena);
@@ -162,14 +163,17 @@ static enum sofa_code sofa_attention(struct sofa_pass *p, size_t layer, const fl
                                      struct sofa_attention_stats *stats, struct sofa_err *err)
 {
     const struct sofa_lm_shape *s = &p->lm->config.shape;
+    const struct sofa_attention_params *params = &p->run->layer[layer];
+    bool predicts = !params->pattern || !params->fixed;
     struct sofa_quant8 x8;
-    enum sofa_code rc;
+    enum sofa_code rc = SOFA_OK;
 
-    SOFA_TRY(sofa_attention_quantise_x(p->run->kernel, y, p->s, s->hidden, p->arena, &x8, err));
+    if (predicts)
+        SOFA_TRY(sofa_attention_quantise_x(p->run->kernel, y, p->s, s->hidden, p->arena, &x8, err));
     for (size_t kv = 0; kv < s->kv_heads; kv++) {
         struct sofa_arena_mark mark = sofa_arena_mark(p->arena);
 
-        SOFA_TRY(sofa_group(p, layer, kv, &x8, all, stats, err));
+        SOFA_TRY(sofa_group(p, layer, kv, predicts ? &x8 : NULL, all, stats, err));
         sofa_arena_rewind(p->arena, mark);
     }
 out:

@@ -50,6 +50,36 @@ void sofa_prefix_cache_free(struct sofa_prefix_cache *c)
     free(c);
 }
 
+/* FNV-1a (Fowler, Noll, Vo) over eight bytes at a time. */
+static uint64_t hash_word(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 1099511628211ULL;
+    return hash ^ hash >> 29;
+}
+
+#define HASH_START 14695981039346656037ULL
+
+/* A pattern by what it holds: where it lies in memory another may lie later. */
+static double pattern_word(const struct sofa_pattern *p)
+{
+    uint64_t hash = HASH_START;
+
+    if (!p)
+        return 0;
+    for (size_t part = 0; part < p->n_parts; part++)
+        for (size_t i = 0; i < p->rows; i++) {
+            const struct sofa_acsr_row *row = &p->part[part].row[i];
+
+            hash = hash_word(hash, (uint64_t)(uint32_t)row->stride << 32 | (uint32_t)row->first);
+            hash = hash_word(hash, (uint64_t)part << 32 | (uint32_t)row->count);
+        }
+    for (size_t i = 0; i < p->rest.start[p->rows]; i++)
+        hash = hash_word(hash, (uint64_t)p->rest.column[i]);
+    for (size_t i = 0; i <= p->rows; i++)
+        hash = hash_word(hash, p->rest.start[i]);
+    return (double)(hash >> 12) + 1; /* a double holds as many bits; 0 is none */
+}
+
 struct sofa_prefix_key sofa_prefix_key(const double head[SOFA_PREFIX_HEAD], const struct sofa_attention_params *layer,
                                        size_t layers, struct sofa_arena *arena)
 {
@@ -63,7 +93,8 @@ struct sofa_prefix_key sofa_prefix_key(const double head[SOFA_PREFIX_HEAD], cons
         const struct sofa_attention_params *p = &layer[l];
         const double record[SOFA_PREFIX_RECORD] = {
             p->tiles,  p->topk_permille, p->radius,             (double)p->reference,     p->khat_bits,
-            p->q_bits, p->formal_bits,   (double)p->block_rows, (double)p->keys_per_phase};
+            p->q_bits, p->formal_bits,   (double)p->block_rows, (double)p->keys_per_phase,
+            pattern_word(p->pattern), p->pattern && p->fixed};
 
         memcpy(key.words + SOFA_PREFIX_HEAD + l * SOFA_PREFIX_RECORD, record, sizeof record);
     }
@@ -75,15 +106,13 @@ static size_t key_bytes(size_t done)
     return (SOFA_PREFIX_HEAD + done * SOFA_PREFIX_RECORD) * sizeof(double);
 }
 
-/* FNV-1a (Fowler, Noll, Vo) over eight bytes at a time. */
 static uint64_t hash_of(const double *words, size_t done)
 {
-    uint64_t hash = 14695981039346656037ULL, word;
+    uint64_t hash = HASH_START, word;
 
     for (size_t i = 0; i < SOFA_PREFIX_HEAD + done * SOFA_PREFIX_RECORD; i++) {
         memcpy(&word, &words[i], sizeof word);
-        hash = (hash ^ word) * 1099511628211ULL;
-        hash ^= hash >> 29;
+        hash = hash_word(hash, word);
     }
     return hash;
 }

@@ -26,7 +26,7 @@ void sofa_prefix_cache_free(struct sofa_prefix_cache *cache);
 
 /* What a window's results depend on, layer by layer; compared byte by byte. */
 #define SOFA_PREFIX_HEAD 6
-#define SOFA_PREFIX_RECORD 9
+#define SOFA_PREFIX_RECORD 11
 struct sofa_prefix_key {
     size_t layers;
     double *words; /* [HEAD + layers * RECORD], in an arena */

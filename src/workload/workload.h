@@ -42,7 +42,7 @@ struct sofa_statistics {
     int layers, heads;
     struct sofa_selection *head; /* [layers * heads], owned */
     /* [layers], not owned: what the layer's pattern of keys asks for, NULL where it has none; shares and densities of
-     * its heads are then of the pattern's members.  NULL: no layer has a pattern. */
+     * its heads are then of the pattern's members, and of no matter where it is fixed.  NULL: no layer has a pattern. */
     const struct sofa_spans *const *spans;
     char source[96];             /* "measured: bytelm", "synthetic: ...", "preset: ..." */
 };

@@ -50,7 +50,7 @@ static struct sofa_predictor *new_predictor(void)
 {
     struct sofa_predictor *p;
 
-    assert_int_equal(sofa_predictor_new(LAYERS, 256, true, &p, NULL), SOFA_OK);
+    assert_int_equal(sofa_predictor_new(LAYERS, 1, 256, true, &p, NULL), SOFA_OK);
     return p;
 }
 
