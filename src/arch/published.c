@@ -26,6 +26,8 @@ static const struct sofa_field accelerator_fields[] = {
 
 #define C(key, kind, member, unit) \
     {key, SOFA_FIELD_##kind, offsetof(struct sofa_chip, member), unit, TINY, LARGE, NULL, true}
+#define O(key, kind, member, unit) \
+    {key, SOFA_FIELD_##kind, offsetof(struct sofa_chip, member), unit, TINY, LARGE, NULL, false}
 static const struct sofa_field chip_fields[] = {
     C("name", STRING, name, NULL),
     C("source", STRING, source, NULL),
@@ -36,7 +38,11 @@ static const struct sofa_field chip_fields[] = {
     C("eager_passes", NUMBER, eager_passes, "1"),
     C("fa1_efficiency", NUMBER, fa1_efficiency, "1"),
     C("fa2_efficiency", NUMBER, fa2_efficiency, "1"),
+    O("splat_over_triton", NUMBER, splat_over_triton, "1"),
+    O("splat_over_tvm", NUMBER, splat_over_tvm, "1"),
+    O("splat_source", STRING, splat_source, NULL),
 };
+#undef O
 #undef C
 
 #define X(key, kind, member) \

@@ -36,6 +36,9 @@ struct sofa_chip {
     double peak_gops, int8_gops, bytes_per_s, power_w;
     double eager_passes; /* times that eager attention moves the scores */
     double fa1_efficiency, fa2_efficiency;
+    /* regular sparsity on it (SPLAT): published speed-ups over other kernels for the same masks; 0: none published */
+    double splat_over_triton, splat_over_tvm;
+    const char *splat_source;
 };
 
 /* Additions that an operation is worth. */

@@ -48,6 +48,8 @@ struct work {
     struct sofa_tensor_set *set;
     const struct sofa_attention_kernel *kernel;
     struct sofa_attention_params params;
+    const char *pattern;      /* as written, NULL: none */
+    bool predicts;            /* neither dense nor a static pattern: X and Wk are needed */
     struct sofa_arena arena;  /* inputs, results */
     struct sofa_arena scratch; /* of one head */
     struct input x, wk, q, k, v;
@@ -116,7 +118,7 @@ static enum sofa_code check_shapes(struct work *w, struct sofa_err *err)
     SOFA_TRY(expect(&w->k, w->s, w->d, err));
     SOFA_TRY(expect(&w->v, w->s, w->d, err));
     SOFA_TRY(check_leading(w, &w->v, false, err));
-    if (w->o->kernel.dense)
+    if (!w->predicts)
         return SOFA_OK;
     w->hidden = w->x.columns;
     SOFA_TRY(expect(&w->x, w->s, w->hidden, err));
@@ -134,7 +136,7 @@ static enum sofa_code read_inputs(struct work *w, struct sofa_err *err)
     enum sofa_code rc;
 
     SOFA_TRY(sofa_tensor_set_open(w->path, &w->set, err));
-    if (!w->o->kernel.dense) {
+    if (w->predicts) {
         SOFA_TRY(read_input(w, "X", &w->x, err));
         SOFA_TRY(read_input(w, "Wk", &w->wk, err));
     }
@@ -153,12 +155,15 @@ static enum sofa_code prepare_outputs(struct work *w, struct sofa_err *err)
 
     w->out = get(w, w->heads, head * sizeof *w->out);
     w->stats = get(w, w->heads, sizeof *w->stats);
-    if (traced) {
+    if (traced && w->predicts) {
         w->khat = get(w, w->kv_heads, head * sizeof *w->khat);
         w->scores = get(w, w->heads * w->s, w->s * sizeof *w->scores);
+    }
+    if (traced) {
         w->selection = get(w, w->heads * w->s, w->s * sizeof *w->selection);
     }
-    if (!w->out || !w->stats || (traced && (!w->khat || !w->scores || !w->selection)))
+    if (!w->out || !w->stats || (traced && !w->selection) ||
+        (traced && w->predicts && (!w->khat || !w->scores)))
         return sofa_fail_nomem(err, "the results");
     memset(w->stats, 0, w->heads * sizeof *w->stats);
     return SOFA_OK;
@@ -181,20 +186,21 @@ static enum sofa_code sofa_head(struct work *w, size_t h, const struct sofa_khat
     struct sofa_attention_trace trace = {NULL, NULL};
 
     if (w->scores)
-        trace = (struct sofa_attention_trace){w->scores + h * square, w->selection + h * square};
+        trace.scores = w->scores + h * square;
+    if (w->selection)
+        trace.selection = w->selection + h * square;
     return sofa_attention_run(w->kernel, &w->params, khat, w->q.values + h * head, w->k.values + kv * head,
                               w->v.values + kv * head, w->out + h * head, SOFA_STATS_ALL, &w->stats[h],
-                              w->scores ? &trace : NULL, &w->scratch, err);
+                              w->selection ? &trace : NULL, &w->scratch, err);
 }
 
-/* The query heads of one key/value head. */
-static enum sofa_code sofa_group(struct work *w, size_t kv, struct sofa_err *err)
+/* K^ of one key/value head, in scratch. */
+static enum sofa_code predict(struct work *w, size_t kv, struct sofa_khat *khat, struct sofa_err *err)
 {
     struct sofa_rope_config rotary = {.type = w->o->rope_theta > 0 ? SOFA_ROPE_DEFAULT : SOFA_ROPE_NONE,
                                       .theta = w->o->rope_theta};
-    size_t group = w->heads / w->kv_heads, head = w->s * w->d;
+    size_t head = w->s * w->d;
     struct sofa_quant8 x8;
-    struct sofa_khat khat;
     struct sofa_rope rope;
     enum sofa_code rc;
 
@@ -202,9 +208,22 @@ static enum sofa_code sofa_group(struct work *w, size_t kv, struct sofa_err *err
     SOFA_TRY(sofa_attention_quantise_x(w->kernel, w->x.values + (w->x.leading > 1 ? kv : 0) * w->s * w->hidden, w->s,
                                        w->hidden, &w->scratch, &x8, err));
     SOFA_TRY(sofa_attention_predict_keys(w->kernel, w->params.khat_bits, &x8, w->wk.values + kv * w->hidden * w->d,
-                                         w->d, rope, &w->scratch, &khat, err));
+                                         w->d, rope, &w->scratch, khat, err));
     for (size_t i = 0; w->khat && i < head; i++)
-        w->khat[kv * head + i] = khat.q[i];
+        w->khat[kv * head + i] = khat->q[i];
+out:
+    return rc;
+}
+
+/* The query heads of one key/value head. */
+static enum sofa_code sofa_group(struct work *w, size_t kv, struct sofa_err *err)
+{
+    size_t group = w->heads / w->kv_heads;
+    struct sofa_khat khat = {.s = w->s, .d = w->d};
+    enum sofa_code rc = SOFA_OK;
+
+    if (w->predicts)
+        SOFA_TRY(predict(w, kv, &khat, err));
     for (size_t h = kv * group; h < (kv + 1) * group; h++) {
         struct sofa_arena_mark mark = sofa_arena_mark(&w->scratch);
 
@@ -258,8 +277,9 @@ static enum sofa_code write_output(struct work *w, struct sofa_err *err)
     if (w->khat) {
         tensors[n++] = result(w, "khat", SOFA_DTYPE_I64, w->kv_heads, w->d, w->khat);
         tensors[n++] = result(w, "scores", SOFA_DTYPE_I64, w->heads, w->s, w->scores);
-        tensors[n++] = result(w, "selection", SOFA_DTYPE_U8, w->heads, w->s, w->selection);
     }
+    if (w->selection)
+        tensors[n++] = result(w, "selection", SOFA_DTYPE_U8, w->heads, w->s, w->selection);
     tensors[n++] = result(w, "O", SOFA_DTYPE_F64, w->heads, w->d, out);
     return sofa_safetensors_write(w->o->output, tensors, n, err);
 }
@@ -285,7 +305,7 @@ static cJSON *shape_json(const struct work *w)
     cJSON_AddNumberToObject(o, "heads", (double)w->heads);
     cJSON_AddNumberToObject(o, "kv_heads", (double)w->kv_heads);
     cJSON_AddNumberToObject(o, "S", (double)w->s);
-    if (!w->o->kernel.dense)
+    if (w->predicts)
         cJSON_AddNumberToObject(o, "H", (double)w->hidden);
     cJSON_AddNumberToObject(o, "d", (double)w->d);
     return o;
@@ -300,7 +320,7 @@ static enum sofa_code print_json(const struct work *w, const struct sofa_attenti
     cJSON_AddStringToObject(o, "isa", sofa_attention_kernel_name(w->kernel));
     cJSON_AddBoolToObject(o, "dense", w->o->kernel.dense);
     if (!w->o->kernel.dense)
-        cJSON_AddItemToObject(o, "settings", sofa_kernel_settings_json(&w->params));
+        cJSON_AddItemToObject(o, "settings", sofa_kernel_settings_json(&w->params, w->pattern));
     cJSON_AddItemToObject(o, "statistics", statistics_json(w, mean));
     heads = cJSON_AddArrayToObject(o, "heads");
     for (size_t h = 0; h < w->heads; h++)
@@ -396,7 +416,9 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     o.kernel.dense = o.kernel.dense || o.describe; /* no settings, and neither X nor Wk, are needed */
     SOFA_TRY(sofa_attention_kernel_find(o.kernel.isa, &w.kernel, err));
     SOFA_TRY(sofa_kernel_options_settle(&o.kernel, 1, o.causal, &w.params, err));
+    w.predicts = !o.kernel.dense && !w.params.fixed;
     SOFA_TRY(read_inputs(&w, err));
+    SOFA_TRY(sofa_kernel_options_patterns(&o.kernel, 1, w.s, &w.arena, &w.params, &w.pattern, err));
     if (o.describe) {
         rc = describe(&w, err);
         goto out;
@@ -413,7 +435,7 @@ out:
 
 const struct sofa_command sofa_cmd_attention = {
     "attention",
-    "attention IN.safetensors|FOLDER_OF_NPY [--layer N] --tiles N --topk R [--radius X|inf] [--causal] [--rope-theta T] [--dense] [--describe] [-o OUT] [--json]",
+    "attention IN.safetensors|FOLDER_OF_NPY [--layer N] --tiles N --topk R [--radius X|inf] [--pattern SPEC] [--causal] [--rope-theta T] [--dense] [--describe] [-o OUT] [--json]",
     "runs the sparse-attention kernel on tensors X [S,H], Wk [H,d], Q, K, V [S,d], or with a leading heads dimension",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

@@ -11,7 +11,7 @@
 
 struct compare_options {
     struct sofa_strings workload;
-    const char *hardware, *statistics;
+    const char *hardware, *statistics, *pattern;
     bool json;
 };
 #define OPTION(member) .offset = offsetof(struct compare_options, member)
@@ -22,14 +22,16 @@ static const struct sofa_option options[] = {
      .help = "the design: a hardware's name or file (default: sofa-28nm)"},
     {.name = "statistics", .kind = SOFA_OPTION_STRING, OPTION(statistics), .argument = "FILE",
      .help = "statistics of the selection, a name or file (default: synthetic-k074)"},
+    {.name = "pattern", .kind = SOFA_OPTION_STRING, OPTION(pattern), .argument = "SPEC",
+     .help = "the mask of regular sparsity on a chip (default: a window of a tenth of the keys to either side)"},
     {.name = "json", .kind = SOFA_OPTION_FLAG, OPTION(json), .help = "as JSON"},
 };
 
 /* One line: NAN for what isn't known. */
 struct line {
-    char name[64];
-    const char *source;
+    char name[64], source[192];
     double gops, gops_per_w, gops_per_mm2, seconds;
+    const struct sofa_chip *splat; /* whose published speed-ups stand beside it, or NULL */
 };
 #define LINES_MAX 64
 struct lines {
@@ -37,15 +39,15 @@ struct lines {
     struct line line[LINES_MAX];
 };
 
-static void add(struct lines *l, const char *name, const char *source, double gops, double per_w, double per_mm2, double s)
+static struct line *add(struct lines *l, const char *name, const char *source, double gops, double per_w, double per_mm2,
+                        double s)
 {
-    struct line *line = &l->line[l->count];
+    struct line *line = &l->line[l->count < LINES_MAX ? l->count++ : LINES_MAX - 1];
 
-    if (l->count == LINES_MAX)
-        return;
-    l->count++;
-    *line = (struct line){.source = source, .gops = gops, .gops_per_w = per_w, .gops_per_mm2 = per_mm2, .seconds = s};
+    *line = (struct line){.gops = gops, .gops_per_w = per_w, .gops_per_mm2 = per_mm2, .seconds = s};
     snprintf(line->name, sizeof line->name, "%s", name);
+    snprintf(line->source, sizeof line->source, "%s", source);
+    return line;
 }
 
 /* The design itself: its ratio is the statistics' density, in whole thousandths. */
@@ -71,19 +73,53 @@ out:
     return rc;
 }
 
-static void add_chips(struct lines *l, const struct sofa_published *p, const struct sofa_workload *w, double density)
+/* Regular sparsity, on a chip that it is published for. */
+static void add_regular(struct lines *l, const struct sofa_chip *c, const struct sofa_workload *w, const char *spec,
+                        const struct sofa_pattern *pattern)
+{
+    double work = sofa_workload_dense_operations(w) * 1e-9, seconds = sofa_roofline_regular_seconds(c, w, pattern);
+    double share = (double)sofa_pattern_members(pattern) / sofa_workload_visible_pairs(w);
+    char name[64], source[192];
+
+    snprintf(name, sizeof name, "%s + SPLAT", c->name);
+    snprintf(source, sizeof source, "roofline, %.60s: %.1f %% of the pairs; published: %g x over Triton, %g x over TVM kernels", spec,
+             100 * share, c->splat_over_triton, c->splat_over_tvm);
+    add(l, name, source, work / seconds, work / seconds / c->power_w, NAN, seconds)->splat = c;
+}
+
+static void add_chip(struct lines *l, const struct sofa_chip *c, const struct sofa_workload *w, double density)
 {
     double work = sofa_workload_dense_operations(w) * 1e-9;
 
-    for (size_t c = 0; c < p->n_chips; c++) {
-        for (int s = 0; s < SOFA_SOFTWARE_COUNT; s++) {
-            double seconds = sofa_roofline_seconds(&p->chip[c], w, (enum sofa_software)s, density);
-            char name[64];
+    for (int s = 0; s < SOFA_SOFTWARE_COUNT; s++) {
+        double seconds = sofa_roofline_seconds(c, w, (enum sofa_software)s, density);
+        char name[64];
 
-            snprintf(name, sizeof name, "%s %s", p->chip[c].name, sofa_software_names[s]);
-            add(l, name, "roofline", work / seconds, work / seconds / p->chip[c].power_w, NAN, seconds);
-        }
+        snprintf(name, sizeof name, "%s %s", c->name, sofa_software_names[s]);
+        add(l, name, "roofline", work / seconds, work / seconds / c->power_w, NAN, seconds);
     }
+}
+
+static enum sofa_code add_chips(struct lines *l, const struct sofa_published *p, const struct sofa_workload *w, double density,
+                                const char *spec, struct sofa_err *err)
+{
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+    struct sofa_err why = SOFA_ERR_INIT;
+    struct sofa_pattern pattern;
+    enum sofa_code rc = SOFA_OK;
+    char window[32];
+
+    snprintf(window, sizeof window, "window:%.0f", ceil(w->keys / 10));
+    spec = spec ? spec : window;
+    if (sofa_pattern_generate(spec, (size_t)w->queries, (size_t)w->keys, w->causal, &arena, &pattern, &why) != SOFA_OK)
+        rc = sofa_fail(err, SOFA_E_USAGE, "--pattern %s on %s: %s", spec, w->name, why.text);
+    for (size_t c = 0; rc == SOFA_OK && c < p->n_chips; c++) {
+        add_chip(l, &p->chip[c], w, density);
+        if (p->chip[c].splat_source)
+            add_regular(l, &p->chip[c], w, spec, &pattern);
+    }
+    sofa_arena_release(&arena);
+    return rc;
 }
 
 static void add_published(struct lines *l, const struct sofa_published *p)
@@ -125,6 +161,15 @@ static void print_table(const char *title, const struct lines *l)
     putchar('\n');
 }
 
+static void add_splat(cJSON *item, const struct sofa_chip *chip)
+{
+    cJSON *published = cJSON_AddObjectToObject(item, "published");
+
+    cJSON_AddNumberToObject(published, "over_triton", chip->splat_over_triton);
+    cJSON_AddNumberToObject(published, "over_tvm", chip->splat_over_tvm);
+    cJSON_AddStringToObject(published, "source", chip->splat_source);
+}
+
 static void add_json(cJSON *list, const struct lines *l)
 {
     for (size_t i = 0; list && i < l->count; i++) {
@@ -136,13 +181,16 @@ static void add_json(cJSON *list, const struct lines *l)
         cJSON_AddNumberToObject(item, "energy_efficiency", l->line[i].gops_per_w);
         cJSON_AddNumberToObject(item, "area_efficiency", l->line[i].gops_per_mm2);
         cJSON_AddNumberToObject(item, "latency", l->line[i].seconds);
+        if (l->line[i].splat)
+            add_splat(item, l->line[i].splat);
         cJSON_AddItemToArray(list, item);
     }
 }
 
 /* One workload's table: the design, and chips under the roofline. */
 static enum sofa_code compare_workload(const struct sofa_published *p, const struct sofa_hardware *hw, const char *name,
-                                       const struct sofa_selection *selection, cJSON *json, struct sofa_err *err)
+                                       const struct sofa_selection *selection, const char *pattern, cJSON *json,
+                                       struct sofa_err *err)
 {
     struct lines lines = {.count = 0};
     struct sofa_workload w;
@@ -150,7 +198,7 @@ static enum sofa_code compare_workload(const struct sofa_published *p, const str
 
     SOFA_TRY(sofa_data_workload(name, &w, err));
     SOFA_TRY(add_design(&lines, hw, &w, selection, err));
-    add_chips(&lines, p, &w, selection->density);
+    SOFA_TRY(add_chips(&lines, p, &w, selection->density, pattern, err));
     if (json) {
         cJSON *item = cJSON_CreateObject();
 
@@ -183,7 +231,7 @@ static enum sofa_code compare(const struct compare_options *o, struct sofa_err *
     SOFA_TRY(sofa_data_selection(o->statistics ? o->statistics : "synthetic-k074", &selection, err));
     for (size_t i = 0; i < (o->workload.count ? o->workload.count : 2); i++)
         SOFA_TRY(compare_workload(&data->published, &hw, o->workload.count ? o->workload.item[i] : standard[i],
-                                  &selection, list, err));
+                                  &selection, o->pattern, list, err));
     add_published(&lines, &data->published);
     if (o->json) {
         add_json(cJSON_AddArrayToObject(json, "published"), &lines);
@@ -217,6 +265,6 @@ out:
 }
 
 const struct sofa_command sofa_cmd_compare = {
-    "compare", "compare [--workload FILE]... [--hardware FILE] [--statistics FILE] [--json]",
+    "compare", "compare [--workload FILE]... [--hardware FILE] [--statistics FILE] [--pattern SPEC] [--json]",
     "a design beside the A100, the TPU and eight accelerators", options, sizeof options / sizeof *options, 0, 0, run,
 };

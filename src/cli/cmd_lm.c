@@ -37,6 +37,7 @@ struct work {
     struct sofa_text *text;
     struct sofa_attention_params *layer; /* [layers], NULL: dense */
     struct sofa_attention_stats *stats;  /* [layers][heads] */
+    const char **pattern;                /* [layers] as written, NULL for none */
     struct sofa_lm_run run;
     struct sofa_lm_loss loss;
 };
@@ -56,16 +57,18 @@ static void settle_windows(struct work *w)
     w->run.windows = w->o->windows ? (size_t)w->o->windows : fit;
 }
 
-static enum sofa_code settle(struct work *w, struct sofa_err *err)
+static enum sofa_code settle(struct work *w, struct sofa_arena *arena, struct sofa_err *err)
 {
     const struct sofa_lm_shape *shape = sofa_lm_shape(w->lm);
     bool dense = w->o->kernel.dense || !sofa_kernel_options_any(&w->o->kernel);
     struct sofa_kernel_options kernel = w->o->kernel;
+    enum sofa_code rc;
 
     kernel.dense = dense;
     w->layer = calloc(shape->layers, sizeof *w->layer);
     w->stats = calloc(shape->layers * shape->heads, sizeof *w->stats);
-    if (!w->layer || !w->stats)
+    w->pattern = calloc(shape->layers, sizeof *w->pattern);
+    if (!w->layer || !w->stats || !w->pattern)
         return sofa_fail_nomem(err, "the layers");
     settle_windows(w);
     if (!dense) {
@@ -73,7 +76,10 @@ static enum sofa_code settle(struct work *w, struct sofa_err *err)
         w->run.stats = w->stats;
         w->run.level = SOFA_STATS_ALL;
     }
-    return sofa_kernel_options_settle(&kernel, shape->layers, shape->causal, w->layer, err);
+    SOFA_TRY(sofa_kernel_options_settle(&kernel, shape->layers, shape->causal, w->layer, err));
+    rc = sofa_kernel_options_patterns(&kernel, shape->layers, w->run.window, arena, w->layer, w->pattern, err);
+out:
+    return rc;
 }
 
 static cJSON *layer_json(const struct work *w, size_t l)
@@ -83,7 +89,7 @@ static cJSON *layer_json(const struct work *w, size_t l)
     cJSON *o = cJSON_CreateObject(), *list;
 
     cJSON_AddNumberToObject(o, "layer", (double)l);
-    cJSON_AddItemToObject(o, "settings", sofa_kernel_settings_json(&w->layer[l]));
+    cJSON_AddItemToObject(o, "settings", sofa_kernel_settings_json(&w->layer[l], w->pattern[l]));
     cJSON_AddItemToObject(o, "statistics", sofa_kernel_statistics_json(&mean));
     list = cJSON_AddArrayToObject(o, "heads");
     for (size_t h = 0; h < heads; h++)
@@ -142,13 +148,14 @@ static void print_layers(const struct work *w)
 {
     const struct sofa_lm_shape *shape = sofa_lm_shape(w->lm);
 
-    printf("\n%-5s %6s %6s %7s %8s %8s %8s %8s\n", "layer", "tiles", "topk", "radius", "density", "mass", "overlap",
-           "error");
+    printf("\n%-5s %6s %6s %7s %8s %8s %8s %8s%s\n", "layer", "tiles", "topk", "radius", "density", "mass", "overlap",
+           "error", w->o->kernel.pattern ? "  pattern" : "");
     for (size_t l = 0; l < shape->layers; l++) {
         struct sofa_attention_stats m = sofa_kernel_statistics_mean(w->stats + l * shape->heads, shape->heads);
 
-        printf("%-5zu %6d %6g %7g %8.4f %8.4f %8.4f %8.4f\n", l, w->layer[l].tiles, w->layer[l].topk_permille / 1000.0,
-               w->layer[l].radius, m.density, m.mass, m.overlap, m.rel_error);
+        printf("%-5zu %6d %6g %7g %8.4f %8.4f %8.4f %8.4f%s%s\n", l, w->layer[l].tiles, w->layer[l].topk_permille / 1000.0,
+               w->layer[l].radius, m.density, m.mass, m.overlap, m.rel_error, w->o->kernel.pattern ? "  " : "",
+               w->pattern[l] ? w->pattern[l] : w->o->kernel.pattern ? "none" : "");
     }
 }
 
@@ -172,7 +179,7 @@ static enum sofa_code evaluate(struct work *w, struct sofa_err *err)
     SOFA_TRY(sofa_attention_kernel_find(w->o->kernel.isa, &w->run.kernel, err));
     SOFA_TRY(sofa_lm_open(w->directory, &w->lm, err));
     SOFA_TRY(sofa_text_open(w->lm, w->o->text, &w->text, err));
-    SOFA_TRY(settle(w, err));
+    SOFA_TRY(settle(w, &arena, err));
     SOFA_TRY(sofa_lm_evaluate(w->lm, w->text, &w->run, &w->loss, &arena, err));
     rc = w->o->json ? print_json(w, err) : print_text(w, err);
 out:
@@ -199,6 +206,7 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
 out:
     free(w.layer);
     free(w.stats);
+    free(w.pattern);
     sofa_text_free(w.text);
     sofa_lm_free(w.lm);
     return rc;
@@ -206,7 +214,7 @@ out:
 
 const struct sofa_command sofa_cmd_lm = {
     "lm",
-    "lm CHECKPOINT_DIR --text FILE [--window N] [--windows N] [--dense | --tiles N[,N...] --topk R[,R...] [--radius X[,X...]]] [--json]",
+    "lm CHECKPOINT_DIR --text FILE [--window N] [--windows N] [--dense | --tiles N[,N...] --topk R[,R...] [--radius X[,X...]] [--pattern SPEC[,SPEC...]]] [--json]",
     "runs a language model on a text: bits per byte, perplexity, and statistics of sparse attention",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

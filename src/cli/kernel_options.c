@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "space/patterns.h"
 
 const char *const sofa_reference_names[] = {"segment", "running", NULL};
 
 bool sofa_kernel_options_any(const struct sofa_kernel_options *o)
 {
-    return o->tiles || o->topk || o->radius || o->khat_bits || o->q_bits || o->formal_bits || o->per_phase ||
+    return o->tiles || o->topk || o->radius || o->khat_bits || o->q_bits || o->formal_bits || o->per_phase || o->pattern ||
            o->reference != SOFA_REFERENCE_SEGMENT;
 }
 
@@ -114,6 +115,94 @@ out:
     return rc;
 }
 
+/* The list's part that is layer `l`'s, and their number. */
+static size_t cut_pattern(const char *list, size_t l, char part[SOFA_PATTERN_TEXT_MAX])
+{
+    size_t n = 1;
+
+    for (const char *p = list; *p; p++)
+        n += *p == ',';
+    for (size_t i = 0; n > 1 && i < l && strchr(list, ','); i++)
+        list = strchr(list, ',') + 1;
+    snprintf(part, SOFA_PATTERN_TEXT_MAX, "%.*s", (int)strcspn(list, ","), list);
+    return n;
+}
+
+static enum sofa_code read_pattern(const struct sofa_kernel_options *o, size_t layers, size_t l,
+                                   struct sofa_pattern_choice *choice, struct sofa_err *err)
+{
+    char part[SOFA_PATTERN_TEXT_MAX];
+    struct sofa_err why = SOFA_ERR_INIT;
+    size_t n;
+
+    if (!o->pattern)
+        return sofa_pattern_choice_parse("none", choice, err);
+    n = cut_pattern(o->pattern, l, part);
+    if (n != 1 && n != layers)
+        return sofa_fail(err, SOFA_E_USAGE, "--pattern has %zu values; expected 1, or %zu for the layers", n, layers);
+    if (sofa_pattern_choice_parse(part, choice, &why) != SOFA_OK)
+        return sofa_fail(err, SOFA_E_USAGE, "--pattern: %s", why.text);
+    return SOFA_OK;
+}
+
+/* Settings that have no effect on a layer with a static pattern stay at their defaults. */
+static enum sofa_code settle_patterns(const struct sofa_kernel_options *o, size_t layers, struct sofa_attention_params *layer,
+                                      struct sofa_err *err)
+{
+    const struct sofa_attention_params defaults = SOFA_ATTENTION_DEFAULTS;
+    struct sofa_pattern_choice choice;
+    enum sofa_code rc = SOFA_OK;
+    size_t fixed = 0;
+
+    for (size_t l = 0; l < layers; l++) {
+        SOFA_TRY(read_pattern(o, layers, l, &choice, err));
+        layer[l].fixed = choice.fixed;
+        fixed += choice.fixed;
+        if (!choice.fixed)
+            continue;
+        layer[l].tiles = defaults.tiles;
+        layer[l].topk_permille = defaults.topk_permille;
+        layer[l].radius = defaults.radius;
+        layer[l].reference = defaults.reference;
+        layer[l].khat_bits = defaults.khat_bits;
+        layer[l].q_bits = defaults.q_bits;
+    }
+    if (fixed == layers && (o->tiles || o->topk || o->radius || o->khat_bits || o->q_bits || o->reference != SOFA_REFERENCE_SEGMENT))
+        rc = sofa_fail(err, SOFA_E_USAGE, "--pattern: a static pattern predicts nothing; --tiles, --topk, --radius, --reference, "
+                       "--khat-bits and --q-bits have no effect");
+    else if (fixed < layers && (!o->tiles || !o->topk))
+        rc = sofa_fail(err, SOFA_E_USAGE, o->pattern ? "--%s is missing: not every layer has a static pattern"
+                       : "--%s is missing (or --dense)", o->tiles ? "topk" : "tiles");
+out:
+    return rc;
+}
+
+enum sofa_code sofa_kernel_options_patterns(const struct sofa_kernel_options *o, size_t layers, size_t tokens,
+                                            struct sofa_arena *arena, struct sofa_attention_params *layer, const char **text,
+                                            struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    for (size_t l = 0; l < layers; l++) {
+        struct sofa_pattern *pattern = sofa_arena_alloc(arena, 1, sizeof *pattern);
+        struct sofa_err why = SOFA_ERR_INIT;
+        struct sofa_pattern_choice choice;
+
+        text[l] = NULL;
+        SOFA_TRY(read_pattern(o, layers, l, &choice, err));
+        if (!choice.spec[0])
+            continue;
+        text[l] = sofa_arena_strdup(arena, choice.text);
+        if (!pattern || !text[l])
+            return sofa_fail_nomem(err, "a pattern");
+        if (sofa_pattern_generate(choice.spec, tokens, tokens, layer[l].causal, arena, pattern, &why) != SOFA_OK)
+            return sofa_fail(err, SOFA_E_USAGE, "--pattern: %s", why.text);
+        layer[l].pattern = pattern;
+    }
+out:
+    return rc;
+}
+
 enum sofa_code sofa_kernel_options_settle(const struct sofa_kernel_options *o, size_t layers, bool causal,
                                           struct sofa_attention_params *layer, struct sofa_err *err)
 {
@@ -121,8 +210,6 @@ enum sofa_code sofa_kernel_options_settle(const struct sofa_kernel_options *o, s
 
     if (o->dense && sofa_kernel_options_any(o))
         return sofa_fail(err, SOFA_E_USAGE, "--dense takes no settings of sparse attention");
-    if (!o->dense && (!o->tiles || !o->topk))
-        return sofa_fail(err, SOFA_E_USAGE, "--%s is missing (or --dense)", o->tiles ? "topk" : "tiles");
     for (size_t l = 0; l < layers; l++) {
         layer[l] = (struct sofa_attention_params)SOFA_ATTENTION_DEFAULTS;
         layer[l].causal = causal;
@@ -135,14 +222,14 @@ enum sofa_code sofa_kernel_options_settle(const struct sofa_kernel_options *o, s
     SOFA_TRY(settle(&q_bits, o->q_bits, layers, layer, err));
     SOFA_TRY(settle(&formal_bits, o->formal_bits, layers, layer, err));
     SOFA_TRY(settle(&per_phase, o->per_phase, layers, layer, err));
+    if (!o->dense)
+        SOFA_TRY(settle_patterns(o, layers, layer, err));
 out:
     return rc;
 }
 
-struct cJSON *sofa_kernel_settings_json(const struct sofa_attention_params *p)
+static void add_selection(cJSON *o, const struct sofa_attention_params *p)
 {
-    cJSON *o = cJSON_CreateObject();
-
     cJSON_AddNumberToObject(o, "tiles", p->tiles);
     cJSON_AddNumberToObject(o, "topk", p->topk_permille / 1000.0);
     if (isinf(p->radius))
@@ -152,6 +239,16 @@ struct cJSON *sofa_kernel_settings_json(const struct sofa_attention_params *p)
     cJSON_AddStringToObject(o, "reference", sofa_reference_names[p->reference]);
     cJSON_AddNumberToObject(o, "khat_bits", p->khat_bits);
     cJSON_AddNumberToObject(o, "q_bits", p->q_bits);
+}
+
+struct cJSON *sofa_kernel_settings_json(const struct sofa_attention_params *p, const char *pattern)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    if (!p->fixed)
+        add_selection(o, p);
+    if (pattern)
+        cJSON_AddStringToObject(o, "pattern", pattern);
     cJSON_AddNumberToObject(o, "formal_bits", p->formal_bits);
     cJSON_AddBoolToObject(o, "causal", p->causal);
     return o;

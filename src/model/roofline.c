@@ -49,3 +49,18 @@ double sofa_roofline_seconds(const struct sofa_chip *c, const struct sofa_worklo
         one += prediction(c, w);
     return one * w->heads * w->layers * w->batch;
 }
+
+double sofa_roofline_regular_seconds(const struct sofa_chip *c, const struct sofa_workload *w, const struct sofa_pattern *p)
+{
+    double work = 2 * w->head_dim * (double)sofa_pattern_members(p), metadata = (double)sofa_pattern_bytes(p);
+    double values = (double)p->rest.start[p->rows], queries = BYTES * w->head_dim * w->queries, keys = BYTES * w->head_dim * w->keys;
+    double one;
+
+    for (size_t i = 0; i < p->n_parts; i++)
+        values += (double)p->part[i].rows * (double)p->part[i].width;
+    values *= BYTES;
+    one = longer(work, c->peak_gops, queries + keys + values + metadata, c->bytes_per_s) /* Q, K; scores written */
+          + longer(0, c->peak_gops, 2 * values + metadata, c->bytes_per_s)              /* scores read, weights written */
+          + longer(work, c->peak_gops, values + keys + queries + metadata, c->bytes_per_s); /* weights, V; O written */
+    return one * w->heads * w->layers * w->batch;
+}

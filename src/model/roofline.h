@@ -10,6 +10,7 @@
 #ifndef SOFA_MODEL_ROOFLINE_H
 #define SOFA_MODEL_ROOFLINE_H
 
+#include "acsr/acsr.h"
 #include "arch/published.h"
 #include "workload/workload.h"
 
@@ -20,5 +21,12 @@ extern const char *const sofa_software_names[SOFA_SOFTWARE_COUNT];
 /* Seconds of the whole workload's attention; `density` is looked at with LP alone. */
 double sofa_roofline_seconds(const struct sofa_chip *chip, const struct sofa_workload *workload,
                              enum sofa_software software, double density);
+
+/* The same with a pattern of [queries][keys] known before the data, by three kernels as SPLAT has them: Q K^T at the
+ * members (R-SDDMM), a softmax over each row, the product with V (R-SpMM).  Each takes the longer of its operations
+ * over the peak and its bytes over the bandwidth: its operands, the values of the members (padded to each part's
+ * width) that it reads or writes, and the pattern's metadata. */
+double sofa_roofline_regular_seconds(const struct sofa_chip *chip, const struct sofa_workload *workload,
+                                     const struct sofa_pattern *pattern);
 
 #endif

@@ -47,6 +47,22 @@ grep -q '"kv_heads":[[:space:]]*2' "$tap_dir/out"
 ok $? "with predicted keys of two heads for four"
 exits 0 "a folder of .npy files is read" "$SOFA_DSE" attention "$dump/bert" --layer 0 --tiles 2 --topk 0.5
 
+# patterns of keys
+exits 0 "a static pattern needs no settings" "$SOFA_DSE" attention "$in" --pattern window:5 -o "$tap_dir/p.safetensors" --json
+grep -q '"selected":[[:space:]]*850,' "$tap_dir/out" && ! grep -q '"topk"' "$tap_dir/out"
+ok $? "it selects what the window holds: 80 x 11 less the corners"
+exits 0 "of all keys it is the selection of all keys" "$SOFA_DSE" attention "$in" --pattern prefix:80 -o "$tap_dir/all.safetensors" --json
+"$SOFA_DSE" attention "$in" --tiles 4 --topk 1 -o "$tap_dir/a.safetensors" >"$tap_dir/out"
+if python3 -c pass 2>"$tap_dir/err"; then
+	case_of same "$tap_dir/all.safetensors" "$tap_dir/a.safetensors" O
+	ok $? "with the same output"
+fi
+exits 0 "a selection inside a pattern" "$SOFA_DSE" attention "$in" --pattern 'window:5 / topk' --tiles 4 --topk 0.5 --json
+grep -q '"visible":[[:space:]]*850,' "$tap_dir/out"
+ok $? "sees the pattern's keys alone"
+grep -q '"pattern":[[:space:]]*"window:5/topk"' "$tap_dir/out"
+ok $? "and says so"
+
 # refusals: one line on stderr, exit status 2, nothing written
 refuses() {
 	refuses_pattern=$1 refuses_name=$2
@@ -57,6 +73,11 @@ refuses() {
 	[ ! -e "$tap_dir/never" ]
 	ok $? "  and writes nothing"
 }
+refuses "did you mean 'window'" "a pattern that is not known is refused" "$in" --pattern windw:5
+refuses "did you mean 'topk'" "another word behind a pattern is refused" "$in" --pattern window:5/topp --tiles 4 --topk 1
+refuses 'have no effect' "settings that a static pattern passes over are refused" "$in" --pattern window:5 --topk 0.5
+refuses 'tiles is missing' "a selection inside a pattern needs its settings" "$in" --pattern window:5/topk
+refuses 'leaves query 3 without a key' "a pattern with a query without keys is refused" "$in" --pattern global_rows:3
 refuses 'thousandths' "a ratio that is no whole number of thousandths is refused" "$in" --tiles 4 --topk 0.1234
 refuses 'topk' "a ratio above one is refused" "$in" --tiles 4 --topk 1.5
 refuses 'topk' "a ratio of nothing is refused" "$in" --tiles 4 --topk 0

@@ -23,8 +23,20 @@ near "$(number bits_per_byte)" 1.6162648406063946 1e-4 "the loss is the referenc
 near "$(number density)" 0.14237538834064328 1e-5 "and the density"
 near "$(number mass)" 0.7373043480353119 1e-4 "and the mass"
 cp "$tap_dir/out" "$tap_dir/best"
+exits 0 "a pattern of all keys is dense but for its precision" "$SOFA_DSE" lm "$model" --text "$text" --window 256 --windows 1 \
+	--pattern prefix:256 --json
+near "$(number mass)" 1 1e-9 "with all of the mass"
+number bits_per_byte >"$tap_dir/sparse"
+exits 0 "the same dense" "$SOFA_DSE" lm "$model" --text "$text" --window 256 --windows 1 --dense --json
+near "$(number bits_per_byte)" "$(cat "$tap_dir/sparse")" 1e-4 "and its loss"
+exits 0 "each layer may have its own pattern" "$SOFA_DSE" lm "$model" --text "$text" --window 256 --windows 1 \
+	--pattern window:32,none,strided:4,window:64/topk --tiles 4 --topk 0.2
+is "$(awk '/^[0-3] / { print $9 }' "$tap_dir/out" | tr '\n' ' ')" "window:32 none strided:4 window:64/topk " "and the table says which"
+exits 2 "as many as layers" "$SOFA_DSE" lm "$model" --text "$text" --pattern window:32,none --tiles 4 --topk 0.2
+says 'pattern has 2 values; expected 1, or 4' "or one"
 for isa in portable avx2 avx512; do
-	if "$SOFA_DSE" lm "$model" --text "$text" --window 128 --windows 1 --tiles 4 --topk 0.2 --isa $isa --json >"$tap_dir/$isa" 2>"$tap_dir/err"; then
+	if "$SOFA_DSE" lm "$model" --text "$text" --window 128 --windows 1 --tiles 4 --topk 0.2 --isa $isa --json \
+		--pattern none,window:32,none,window:48/topk >"$tap_dir/$isa" 2>"$tap_dir/err"; then
 		sed '/"isa"/d' "$tap_dir/$isa" >"$tap_dir/$isa.bits"
 		cmp -s "$tap_dir/portable.bits" "$tap_dir/$isa.bits"
 		ok $? "every digit of $isa is that of the portable kernel"

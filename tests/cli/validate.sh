@@ -53,6 +53,13 @@ grep -q '^A100 FA2 ' "$tap_dir/out"
 ok $? "the A100 under the roofline is a row of its own"
 grep -q '^A100  *2571 ' "$tap_dir/out"
 ok $? "and so is the A100 as published"
+grep -q '^A100 + SPLAT .*window:20: 19.7 % of the pairs; published: 2.05 x over Triton, 4.05 x over TVM' "$tap_dir/out"
+ok $? "and regular sparsity on it, on the work and bytes of a mask, beside what is published"
+exits 0 "with another mask" "$SOFA_DSE" compare --workload vit-b --pattern strided:4 --json
+grep -q '"over_triton":[[:space:]]*2.05' "$tap_dir/out" && grep -q 'strided:4: 25.' "$tap_dir/out"
+ok $? "which the source names"
+exits 2 "a mask that is not known is refused" "$SOFA_DSE" compare --workload vit-b --pattern stridd:4
+says "did you mean 'strided'" "with a suggestion"
 exits 0 "compare --json" "$SOFA_DSE" compare --workload vit-b --hardware sofa-edge-28nm --json
 grep -q '"FACT"' "$tap_dir/out"
 ok $? "the other accelerators are there"

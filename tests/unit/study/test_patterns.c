@@ -9,6 +9,8 @@
 #include "study/patterns.h"
 
 static char file[64];
+static struct sofa_evaluator kept[16]; /* a test's: their arenas hold what evaluations point to */
+static size_t n_kept;
 
 static int make_file(void **state)
 {
@@ -25,6 +27,9 @@ static int make_file(void **state)
 static int remove_file(void **state)
 {
     (void)state;
+    for (size_t i = 0; i < n_kept; i++)
+        sofa_evaluator_release(&kept[i]);
+    n_kept = 0;
     return unlink(file);
 }
 
@@ -60,15 +65,17 @@ static struct sofa_problem *open_good(const char *workload, const char *paramete
     return p;
 }
 
-static struct sofa_evaluation evaluate(struct sofa_problem *p, const int *x, struct sofa_arena *arena)
+static struct sofa_evaluation evaluate(struct sofa_problem *p, const int *x)
 {
-    struct sofa_design design;
-    struct sofa_evaluation e;
+    struct sofa_evaluator *evaluator = &kept[n_kept++];
     struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_evaluation e;
+    struct sofa_design design;
     double cycles, bytes;
 
     sofa_space_design(p->space, x, &design);
-    if (sofa_evaluate_design(p, &design, NULL, NULL, arena, &e, &err) != SOFA_OK)
+    if (sofa_evaluator_init(evaluator, p, NULL, NULL, &err) != SOFA_OK ||
+        sofa_evaluate_design(evaluator, 0, &design, &e, &err) != SOFA_OK)
         fail_msg("%s", err.text);
     assert_true(e.feasible);
     assert_int_equal(sofa_simulate(&p->hardware, &design, &p->workload, &e.selection, &cycles, &bytes, NULL), SOFA_OK);
@@ -86,10 +93,9 @@ static void a_static_pattern_costs_no_prediction_and_none_is_as_before(void **st
     struct sofa_problem *p = open_good(lm_workload(), "pattern: [none, window:32, window:256, window:64/topk], topk: 20 %, tiles: 4",
                                        "objectives: [latency, accuracy_loss, output_error]");
     struct sofa_problem *bare = open_good(lm_workload(), "topk: [20 %, 30 %], tiles: 4", "objectives: [latency, accuracy_loss, output_error]");
-    struct sofa_arena arena = SOFA_ARENA_INIT;
-    struct sofa_evaluation none = evaluate(p, (int[]){0}, &arena), before = evaluate(bare, (int[]){0}, &arena);
-    struct sofa_evaluation narrow = evaluate(p, (int[]){1}, &arena), wide = evaluate(p, (int[]){2}, &arena);
-    struct sofa_evaluation inside = evaluate(p, (int[]){3}, &arena);
+    struct sofa_evaluation none = evaluate(p, (int[]){0}), before = evaluate(bare, (int[]){0});
+    struct sofa_evaluation narrow = evaluate(p, (int[]){1}), wide = evaluate(p, (int[]){2});
+    struct sofa_evaluation inside = evaluate(p, (int[]){3});
     double pairs = 256 * 257 / 2;
 
     (void)state;
@@ -105,17 +111,15 @@ static void a_static_pattern_costs_no_prediction_and_none_is_as_before(void **st
     assert_true(value(p, &narrow, "accuracy_loss") > value(p, &wide, "accuracy_loss"));
     sofa_problem_free(p);
     sofa_problem_free(bare);
-    sofa_arena_release(&arena);
 }
 
 static void what_the_kernel_measures_of_a_static_pattern_is_what_is_counted(void **state)
 {
     struct sofa_problem *p = open_good(lm_workload(), "pattern: [longformer:20:3, strided:6], softmax: descending", "objectives: [latency]");
-    struct sofa_arena arena = SOFA_ARENA_INIT;
 
     (void)state;
     for (int x = 0; x < 2; x++) {
-        struct sofa_evaluation e = evaluate(p, &x, &arena);
+        struct sofa_evaluation e = evaluate(p, &x);
 
         for (int l = 0; l < p->workload.layers; l++) {
             const struct sofa_spans *s = e.selection.spans[l];
@@ -130,16 +134,14 @@ static void what_the_kernel_measures_of_a_static_pattern_is_what_is_counted(void
         }
     }
     sofa_problem_free(p);
-    sofa_arena_release(&arena);
 }
 
 static void layers_mix_and_say_so(void **state)
 {
     struct sofa_problem *p = open_good(lm_workload(), "pattern: {each: layer, values: [none, window:32]}, topk: 20 %, tiles: 4",
                                        "objectives: [latency, accuracy_loss]");
-    struct sofa_arena arena = SOFA_ARENA_INIT;
     const int x[] = {1, 0, 0, 1};
-    struct sofa_evaluation e = evaluate(p, x, &arena), all = evaluate(p, (int[]){0, 0, 0, 0}, &arena);
+    struct sofa_evaluation e = evaluate(p, x), all = evaluate(p, (int[]){0, 0, 0, 0});
     struct sofa_design design;
     char text[200];
 
@@ -150,7 +152,6 @@ static void layers_mix_and_say_so(void **state)
     sofa_evaluate_design_source(p, &design, sofa_problem_metric(p, "latency"), text, sizeof text);
     assert_non_null(strstr(text, "statistics measured; static pattern in 2 of 4 layers"));
     sofa_problem_free(p);
-    sofa_arena_release(&arena);
 }
 
 /* Equal settings are measured once: a setting without effect makes no other design. */
@@ -159,19 +160,19 @@ static void a_setting_without_effect_is_measured_once(void **state)
     struct sofa_problem *p = open_good(lm_workload(), "pattern: window:32, topk: [10 %, 20 %], tiles: [2, 4]",
                                        "objectives: [latency, accuracy_loss]");
     struct sofa_arena arena = SOFA_ARENA_INIT;
-    struct sofa_measurements *kept;
+    struct sofa_measurements *measurements;
     struct sofa_design a, b;
     struct sofa_measured first, second;
 
     (void)state;
-    assert_int_equal(sofa_measurements_new(4, &kept, NULL), SOFA_OK);
+    assert_int_equal(sofa_measurements_new(4, &measurements, NULL), SOFA_OK);
     sofa_space_design(p->space, (int[]){0, 0}, &a);
     sofa_space_design(p->space, (int[]){1, 1}, &b);
     assert_memory_equal(&a, &b, sizeof a);
-    assert_int_equal(sofa_measure(p, &a, kept, NULL, &arena, &first, NULL), SOFA_OK);
-    assert_int_equal(sofa_measure(p, &b, kept, NULL, &arena, &second, NULL), SOFA_OK);
+    assert_int_equal(sofa_measure(p, &a, measurements, NULL, &arena, &first, NULL), SOFA_OK);
+    assert_int_equal(sofa_measure(p, &b, measurements, NULL, &arena, &second, NULL), SOFA_OK);
     assert_true(first.loss.nats_per_token == second.loss.nats_per_token);
-    sofa_measurements_free(kept);
+    sofa_measurements_free(measurements);
     sofa_problem_free(p);
     sofa_arena_release(&arena);
 }
@@ -180,9 +181,8 @@ static void shapes_take_patterns_with_synthetic_rows_and_static_ones_with_given_
 {
     struct sofa_problem *p = open_good("{name: bert-base-squad, synthetic: {tokens: 128}}",
                                        "pattern: [none, window:32, window:64/topk], topk: 20 %, tiles: 4", "objectives: [latency, mass]");
-    struct sofa_arena arena = SOFA_ARENA_INIT;
-    struct sofa_evaluation none = evaluate(p, (int[]){0}, &arena), fixed = evaluate(p, (int[]){1}, &arena);
-    struct sofa_evaluation inside = evaluate(p, (int[]){2}, &arena);
+    struct sofa_evaluation none = evaluate(p, (int[]){0}), fixed = evaluate(p, (int[]){1});
+    struct sofa_evaluation inside = evaluate(p, (int[]){2});
 
     (void)state;
     assert_true(fixed.result.stage_cycles[SOFA_STAGE_SORT] == 0);
@@ -191,10 +191,9 @@ static void shapes_take_patterns_with_synthetic_rows_and_static_ones_with_given_
     sofa_problem_free(p);
     p = open_good("{name: bert-base-squad, statistics: synthetic-k100}", "pattern: [none, window:32], topk: 10 %, token_sram: [64 KiB, 128 KiB]",
                   "objectives: [latency, energy]");
-    fixed = evaluate(p, (int[]){1, 0}, &arena);
+    fixed = evaluate(p, (int[]){1, 0});
     assert_true(fixed.result.stage_cycles[SOFA_STAGE_SORT] == 0 && fixed.selection.spans[0]->rass_ratio >= 1);
     sofa_problem_free(p);
-    sofa_arena_release(&arena);
 }
 
 static void what_cannot_be_had_is_refused_at_its_place(void **state)
