@@ -158,15 +158,28 @@ static const struct sofa_node *value_at(const struct sofa_node *values, size_t i
     return values->kind == SOFA_NODE_LIST ? values->item[i] : values;
 }
 
+/* 0x10, 0o17, 0b11, 1_000: numbers to YAML. */
+static bool is_foreign_number(const char *text)
+{
+    const char *digits = text + strspn(text, "+-");
+
+    if (digits[0] == '0' && digits[1] && strchr("xXoObB", digits[1]))
+        return digits[2] && !digits[2 + strspn(digits + 2, "0123456789abcdefABCDEF_")];
+    return strchr(digits, '_') && *digits >= '0' && *digits <= '9' && !digits[strspn(digits, "0123456789_.")];
+}
+
 /* YAML's other words would reach the evaluator as strings, and a "false" passes for true there. */
 static enum sofa_code refuse_word(const struct sofa_node *node, struct sofa_err *err)
 {
     static const char *const words[] = {"true", "false", "True", "False", "TRUE", "FALSE", "null", "~", ""};
+    bool refused = is_foreign_number(node->text);
 
-    for (size_t i = 0; !node->quoted && i < COUNT(words); i++)
-        if (strcmp(node->text, words[i]) == 0)
-            return sofa_node_fail(node, err, "'%s' is neither a number nor a string; quote it, or write 0 and 1", node->text);
-    return SOFA_OK;
+    for (size_t i = 0; i < COUNT(words); i++)
+        refused = refused || strcmp(node->text, words[i]) == 0;
+    if (node->quoted || !refused)
+        return SOFA_OK;
+    return sofa_node_fail(node, err, "'%s' is neither a plain number nor a string; quote a string, and write truth as 0 and 1",
+                          node->text);
 }
 
 /* Whether a value is a number: written without quotes and beginning as one, "3x3" and its like aside. */
@@ -294,12 +307,17 @@ out:
     return rc;
 }
 
-static enum sofa_code check_constraint(const struct sofa_space_constraint *c, const char *const *names, size_t n,
-                                       struct sofa_err *err)
+/* `names` are the objectives and the metrics listed. */
+static enum sofa_code check_constraint(const struct sofa_space *space, const struct sofa_space_constraint *c,
+                                       const char *const *names, size_t n, struct sofa_err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(names[i], c->name) == 0)
             return SOFA_OK;
+    if (!space->evaluator.metrics_node && sofa_space_parameter(space, c->name))
+        return sofa_node_fail(c->node, err, "'%s' is a parameter; expected an objective or a metric", c->name);
+    if (!space->evaluator.metrics_node)
+        return SOFA_OK;
     sofa_node_fail(c->node, err, "'%s' is neither an objective nor one of the evaluator's metrics", c->name);
     sofa_err_append_choices(err, c->name, names, n);
     return SOFA_E_INPUT;
@@ -324,8 +342,7 @@ enum sofa_code sofa_space_check_outputs(const struct sofa_space *space, struct s
     }
     for (size_t i = 0; i < space->n_constraints; i++) {
         SOFA_TRY(sofa_space_check_name(space->constraint[i].node, space->constraint[i].name, err));
-        if (e->metrics_node)
-            SOFA_TRY(check_constraint(&space->constraint[i], names, n, err));
+        SOFA_TRY(check_constraint(space, &space->constraint[i], names, n, err));
     }
 out:
     return rc;

@@ -163,7 +163,7 @@ double sofa_parameter_value(const struct sofa_parameter *p, int layer, const str
 void sofa_parameter_text(const struct sofa_parameter *p, double value, char buf[SOFA_PARAMETER_TEXT_MAX])
 {
     if (p->kind == SOFA_PARAMETER_CHOICE)
-        snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%s", p->names[(int)value]);
+        sofa_text_clean(p->names[(int)value], buf, SOFA_PARAMETER_TEXT_MAX);
     else if (strcmp(p->unit, "1") == 0)
         snprintf(buf, SOFA_PARAMETER_TEXT_MAX, "%.10g", value);
     else

@@ -406,8 +406,8 @@ static enum sofa_code read_own(struct sofa_space *space, const struct space_fiel
     enum sofa_code rc;
 
     if (!f->workload || !f->hardware)
-        return sofa_node_fail(sofa_document_root(space->document), err, "'%s' is missing here",
-                              f->workload ? "hardware" : "workload");
+        return sofa_node_fail(sofa_document_root(space->document), err, f->workload ? "'hardware' is missing here"
+                              : "'workload' is missing here, or an 'evaluator' in its place");
     SOFA_TRY(read_workload(space, workload, err));
     SOFA_TRY(read_hardware(space, hardware, err));
     rc = check_parameters(space, f->parameters, err);

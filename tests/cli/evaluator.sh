@@ -41,6 +41,7 @@ while IFS= read -r line; do
 	string) echo "{\"id\": $id, \"objectives\": {\"f1\": \"1.0\", \"f2\": 1}, \"metrics\": {\"g1\": 1}}" ;;
 	null) echo "{\"id\": $id, \"objectives\": {\"f1\": null, \"f2\": 1}, \"metrics\": {\"g1\": 1}}" ;;
 	error) printf '{"id": %s, "error": "does not\\nconverge"}\n' "$id" ;;
+	left-half) if [ "$a" -lt 16 ]; then echo "{\"id\": $id, \"error\": \"left\"}"; else echo "$good"; fi ;;
 	no-error) echo "{\"id\": $id, \"error\": 5}" ;;
 	flood) head -c 300000 /dev/zero | tr '\0' 'x' >&2; echo "$good" ;;
 	closed) exec >&-; sleep 100 ;;
@@ -161,6 +162,13 @@ is "$(sqlite3 killed/study.db 'SELECT count(*), count(DISTINCT id) FROM evaluati
 for algorithm in random nsga2; do
 	exits 0 "the algorithm $algorithm" explore bayes.yaml --algorithm $algorithm -o $algorithm
 done
+sed 's/error/left-half, always/; s/g1 <= 30/g1 <= 60/' bayes.yaml >left.yaml
+for algorithm in bayesian random; do
+	exits 0 "half of the space doesn't work: $algorithm" explore left.yaml --algorithm $algorithm -o left-$algorithm
+	sqlite3 left-$algorithm/study.db "SELECT count(*) FROM evaluation WHERE status = 'infeasible'" >$algorithm.count
+done
+[ "$(cat bayesian.count)" -lt "$(cat random.count)" ]
+ok $? "the search learns which ($(cat bayesian.count) of 40 there, at random $(cat random.count))"
 sed 's/32\]/6]/' bayes.yaml >small.yaml
 exits 0 "every point of a small space" explore small.yaml --algorithm exhaustive --evaluations 100 -o exhaustive
 says 'of 49 evaluated' "all 49 of them"
@@ -260,7 +268,9 @@ bad 's/^parameters/hardware: sofa-28nm\nparameters/' "4:11: a space with an 'eva
 bad 's/range: \[0, 32\]/values: [1, two]/' "5:19: 'two' is a string and '1' is not" "numbers and strings together"
 bad 's/range: \[0, 32\]/values: [1 s, 2 B]/' "5:21: a: '2 B' has the wrong dimension" "two dimensions"
 bad 's/range: \[0, 32\]/values: [1 Gbyte]/' "5:16: unknown unit 'Gbyte'; quote a string" "a unit that is not known"
-bad 's/range: \[0, 32\]/values: [true, false]/' "5:16: 'true' is neither a number nor a string" "truth values"
+bad 's/range: \[0, 32\]/values: [true, false]/' "5:16: 'true' is neither a plain number nor a string" "truth values"
+bad 's/range: \[0, 32\]/values: [0x10, 0x20]/' "5:16: '0x10' is neither a plain number nor a string" "hexadecimal numbers"
+bad 's/g1 <= 30/a <= 30/' "8:15: 'a' is a parameter; expected an objective or a metric" "a constraint on a parameter"
 bad 's/range: \[0, 32\]/range: [0.5, 1]/' "5:14: a: a range needs a 'step'" "a range without a step"
 bad 's/range: \[0, 32\]/range: [x, y]/' "5:14: a takes names" "a range of names"
 bad 's/{range: \[0, 32\]}/{each: layer, values: [1, 2]}/' "5:13: a is not a setting of a layer" "layers"

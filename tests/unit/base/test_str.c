@@ -44,12 +44,31 @@ static void the_nearest_word_is_what_was_meant_or_nothing(void **state)
     assert_null(sofa_nearest("", words, 4));
 }
 
+static void foreign_text_becomes_one_printable_line(void **state)
+{
+    static const struct {
+        const char *text, *clean;
+    } cases[] = {
+        {"", ""}, {"plain", "plain"}, {"two\nlines\n", "two lines"}, {"\x1b[31mred", " [31mred"}, {"gr\xc3\xb6\xc3\x9f" "e", "gr\xc3\xb6\xc3\x9f" "e"},
+        {"bad \xff\xc3", "bad ??"}, {"exactly fifteen", "exactly fifteen"}, {"one more than that", "one more tha..."},
+        {"cut before \xc3\xb6\xc3\xb6\xc3\xb6", "cut before ..."}, {"\n\n", ""},
+    };
+    char buf[16];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sofa_text_clean(cases[i].text, buf, sizeof buf);
+        assert_string_equal(buf, cases[i].clean);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_string_grows_and_stays_terminated),
         cmocka_unit_test(a_double_is_printed_so_that_it_reads_back),
         cmocka_unit_test(the_nearest_word_is_what_was_meant_or_nothing),
+        cmocka_unit_test(foreign_text_becomes_one_printable_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,12 +68,36 @@ static void people_read_a_fitting_prefix(void **state)
     }
 }
 
+static void a_quantity_tells_its_base_unit(void **state)
+{
+    static const struct {
+        const char *text, *unit;
+    } cases[] = {
+        {"3", "1"}, {"15 %", "1"}, {"64 KiB", "B"}, {"1 GHz", "Hz"}, {"2 mW", "W"}, {"1 ms", "s"}, {"8 mm2", "m2"}, {"1 GB/s", "B/s"},
+        {"1 pJ/bit", "J/B"}, {"1 GOPS/W", "OP/J"}, {"1 J*s", "s*J"}, {"inf", "1"}, {"1 /s", NULL}, {"x", NULL}, {"1 Ghz", NULL},
+    };
+    char unit[SOFA_UNIT_TEXT_MAX];
+    struct sofa_unit back;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(sofa_quantity_unit(cases[i].text, unit, NULL), cases[i].unit ? SOFA_OK : SOFA_E_INPUT);
+        if (!cases[i].unit)
+            continue;
+        assert_string_equal(unit, cases[i].unit);
+        assert_int_equal(sofa_unit_parse(unit, &back, NULL), SOFA_OK);
+        assert_true(back.factor == 1);
+    }
+    assert_true(sofa_is_number_and_word("5 Ghz") && !sofa_is_number_and_word("3x3") && !sofa_is_number_and_word("five GHz"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_quantity_is_converted_to_the_wanted_unit),
         cmocka_unit_test(what_is_no_quantity_is_refused_with_a_reason),
         cmocka_unit_test(people_read_a_fitting_prefix),
+        cmocka_unit_test(a_quantity_tells_its_base_unit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
