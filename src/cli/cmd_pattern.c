@@ -7,11 +7,14 @@
 #include "transformer/mask.h"
 
 #define SIZE_FALLBACK 1024 /* tokens */
+#define HEAD_WIDTH_FALLBACK 64
 
 struct pattern_options {
     long size, columns; /* 0: not given */
     bool causal, regular, spans, json;
-    const char *tensor, *svg;
+    const char *tensor, *svg, *output;
+    int emit;        /* of sofa_pattern_emitters, -1: not given */
+    long head_width; /* 0: not given */
 };
 
 #define ROW(member, type, arg, text) .name = #member, .kind = type, .offset = offsetof(struct pattern_options, member), .argument = arg, .help = text
@@ -23,6 +26,10 @@ static const struct sofa_option options[] = {
     {ROW(tensor, SOFA_OPTION_STRING, "NAME", "the mask's name in a safetensors file (default: mask, or the only one)")},
     {ROW(spans, SOFA_OPTION_FLAG, NULL, "also every row's first and last key and how many it has")},
     {ROW(svg, SOFA_OPTION_STRING, "FILE", "draws the pattern")},
+    {ROW(emit, SOFA_OPTION_CHOICE, "LANGUAGE", "writes the attention over it as source code: cuda"), .names = sofa_pattern_emitters},
+    {.name = "head-width", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct pattern_options, head_width), .argument = "D",
+     .help = "of the source code (default 64)", .least = 1, .most = 4096},
+    {ROW(output, SOFA_OPTION_STRING, "FILE", "where the source code goes"), .letter = 'o'},
     {ROW(json, SOFA_OPTION_FLAG, NULL, "as JSON")},
 };
 
@@ -87,9 +94,18 @@ static enum sofa_code make_regular(struct sofa_arena *arena, struct sofa_pattern
     return rc ? rc : sofa_pattern_from_part(&part, arena, &source->pattern, err);
 }
 
+static enum sofa_code check_emit(const struct pattern_options *o, struct sofa_err *err)
+{
+    if (o->emit >= 0 && !o->output)
+        return sofa_fail(err, SOFA_E_USAGE, "--emit needs a file to write to: -o FILE");
+    if (o->emit < 0 && (o->output || o->head_width))
+        return sofa_fail(err, SOFA_E_USAGE, "--%s goes with --emit", o->output ? "output" : "head-width");
+    return SOFA_OK;
+}
+
 static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
 {
-    struct pattern_options o = {0};
+    struct pattern_options o = {.emit = -1};
     struct sofa_arena arena = SOFA_ARENA_INIT;
     struct sofa_pattern_source source;
     enum sofa_code rc;
@@ -99,12 +115,15 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     SOFA_TRY(sofa_options_read(&sofa_cmd_pattern, argc, argv, &o, &operands, &done, err));
     if (done)
         goto out;
+    SOFA_TRY(check_emit(&o, err));
     source = (struct sofa_pattern_source){.spec = argv[1], .from_file = sofa_mask_is_file(argv[1]), .causal = o.causal};
     SOFA_TRY((source.from_file ? read_mask : generate)(&o, &arena, &source, err));
     if (o.regular)
         SOFA_TRY(make_regular(&arena, &source, err));
     if (o.svg)
         SOFA_TRY(sofa_pattern_svg(&source, o.svg, err));
+    if (o.emit >= 0)
+        SOFA_TRY(sofa_pattern_emit(&source, o.emit, o.head_width ? (size_t)o.head_width : HEAD_WIDTH_FALLBACK, o.output, err));
     if (o.json) {
         rc = sofa_json_print(sofa_pattern_json(&source, o.spans), err);
     } else {
@@ -118,7 +137,7 @@ out:
 
 const struct sofa_command sofa_cmd_pattern = {
     "pattern",
-    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--regular] [--spans] [--svg FILE] [--json]",
+    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--regular] [--spans] [--svg FILE] [--emit LANGUAGE -o FILE [--head-width D]] [--json]",
     "shows a regular sparse pattern: which keys each query sees, known before the data",
     options, sizeof options / sizeof *options, 1, 1, run,
 };
