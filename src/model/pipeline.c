@@ -17,9 +17,15 @@ static inline double larger(double a, double b)
 void sofa_pipeline_tiles_init(struct sofa_pipeline_tiles *t, const struct sofa_plan_layer *layer,
                               const struct sofa_plan_head *head, const struct sofa_plan_block *block)
 {
-    t->width = block->tiles > 0 ? block->keys / block->tiles : layer->tile;
-    t->full = block->tiles > 0 ? block->tiles : sofa_plan_down(block->keys / layer->tile);
-    t->rest = block->tiles > 0 ? 0 : block->keys - t->full * layer->tile;
+    if (layer->spans) {
+        t->full = block->tiles;
+        t->width = block->keys / block->tiles;
+        t->rest = 0;
+    } else {
+        t->full = layer->causal ? sofa_plan_down(block->keys / layer->tile) : layer->tiles;
+        t->width = layer->tile;
+        t->rest = block->keys - t->full * layer->tile;
+    }
     if (t->full > 0)
         sofa_plan_tile_init(&t->whole, layer, head, block, t->width);
     if (t->rest > 0)
@@ -47,32 +53,36 @@ struct steps {
     double queries; /* come with the first tile's operands */
 };
 
-static void init_steps(struct steps *s, const struct sofa_plan_layer *l, const struct sofa_plan_block *b,
-                       const struct sofa_pipeline_tiles *t, const double *bytes)
+static void init_tile_steps(double step[STEP_COUNT], const double dram[STEP_COUNT], double keys,
+                            const struct sofa_plan_tile *tile)
 {
-    double written = l->recompute ? 0 : b->khat_keys * l->khat_bytes;
-    double operands = bytes[SOFA_TRAFFIC_X] + bytes[SOFA_TRAFFIC_WEIGHTS] + bytes[SOFA_TRAFFIC_KHAT] - written;
-    double selection = bytes[SOFA_TRAFFIC_KV] + bytes[SOFA_TRAFFIC_GENERATION_X] +
-                       bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS] + bytes[SOFA_TRAFFIC_ATTENTION];
+    step[STEP_OPERANDS] = keys * dram[STEP_OPERANDS];
+    step[STEP_DLZS] = tile->stage[STAGE_DLZS];
+    step[STEP_SCORES] = keys * dram[STEP_SCORES];
+    step[STEP_SORT] = tile->stage[STAGE_SORT];
+    step[STEP_SELECTION] = keys * dram[STEP_SELECTION];
+    step[STEP_GENERATION] = tile->stage[STAGE_GENERATION];
+    step[STEP_SUFA] = tile->stage[STAGE_SUFA];
+}
+
+static void init_steps(struct steps *s, const struct sofa_plan_layer *l, const struct sofa_plan_block *b,
+                       const struct sofa_pipeline_tiles *t, const double *bytes, double khat_written)
+{
+    double key = b->share * l->cycles_per_byte;
+    const double dram[STEP_COUNT] = {
+        [STEP_OPERANDS] = key * (bytes[SOFA_TRAFFIC_X] + bytes[SOFA_TRAFFIC_WEIGHTS] + bytes[SOFA_TRAFFIC_KHAT] - khat_written),
+        [STEP_SCORES] = key * bytes[SOFA_TRAFFIC_SCORES],
+        [STEP_SELECTION] = key * (bytes[SOFA_TRAFFIC_KV] + bytes[SOFA_TRAFFIC_GENERATION_X] +
+                                  bytes[SOFA_TRAFFIC_GENERATION_WEIGHTS] + bytes[SOFA_TRAFFIC_ATTENTION]),
+    };
 
     s->full = t->full;
     s->rest = t->rest > 0;
-    for (int last = 0; last < 2; last++) {
-        const struct sofa_plan_tile *tile = last ? &t->part : &t->whole;
-        double share = (last ? t->rest : t->width) / (b->keys * l->bytes_per_cycle);
-        double *step = last ? s->part : s->whole;
-
-        if (!(last ? t->rest > 0 : t->full > 0))
-            continue;
-        step[STEP_OPERANDS] = share * operands;
-        step[STEP_DLZS] = tile->stage[STAGE_DLZS];
-        step[STEP_SCORES] = share * bytes[SOFA_TRAFFIC_SCORES];
-        step[STEP_SORT] = tile->stage[STAGE_SORT];
-        step[STEP_SELECTION] = share * selection;
-        step[STEP_GENERATION] = tile->stage[STAGE_GENERATION];
-        step[STEP_SUFA] = tile->stage[STAGE_SUFA];
-    }
-    s->queries = bytes[SOFA_TRAFFIC_QUERIES] / l->bytes_per_cycle;
+    if (t->full > 0)
+        init_tile_steps(s->whole, dram, t->width, &t->whole);
+    if (t->rest > 0)
+        init_tile_steps(s->part, dram, t->rest, &t->part);
+    s->queries = bytes[SOFA_TRAFFIC_QUERIES] * l->cycles_per_byte;
 }
 
 /* The first tile's selection is asked for behind what was asked before it: the third tile's operands,
@@ -140,30 +150,52 @@ static double flow(const struct steps *s, int from, int to)
     return p.longest;
 }
 
-/* The last tile's computations once its selection is in, `gap` cycles after that of the tile before, for
- * whose own it may have to wait. */
-static double tail(const double *last, const double *before, int to, double gap)
+/* When the last tile is computed, counted from when the selection of the tile before is in; its own comes
+ * `gap` cycles after that. */
+static double computed(const double *last, const double *before, int to, double gap)
 {
     double ahead = before[STEP_GENERATION], at = larger(gap, ahead) + last[STEP_GENERATION];
 
-    if (to == STEP_COUNT)
-        at = larger(at, ahead + before[STEP_SUFA]) + last[STEP_SUFA];
-    return at - gap;
+    return to == STEP_COUNT ? larger(at, ahead + before[STEP_SUFA]) + last[STEP_SUFA] : at;
+}
+
+/* The same without what DRAM carries meanwhile. */
+static double tail(const double *last, const double *before, int to, double gap)
+{
+    return computed(last, before, to, gap) - gap;
+}
+
+/* The end of the last tile, counted from that of the scores' transfer of the tile before: its own scores
+ * are `ready` then, and go before the selection of the tile before, or after it. */
+static double end_in_order(const double *last, const double *before, double ready)
+{
+    double scores = ready + last[STEP_SCORES];
+    double selection = larger(before[STEP_SORT], scores) + before[STEP_SELECTION];
+    double gap = larger(scores + last[STEP_SORT] - selection, 0) + last[STEP_SELECTION];
+
+    return selection + computed(last, before, STEP_COUNT, gap);
+}
+
+static double end_selection_first(const double *last, const double *before, double ready)
+{
+    double selection = before[STEP_SORT] + before[STEP_SELECTION];
+    double gap = larger(ready - selection, 0) + last[STEP_SCORES] + last[STEP_SORT] + last[STEP_SELECTION];
+
+    return selection + computed(last, before, STEP_COUNT, gap);
 }
 
 /* From the end of the scores of the tile before, DRAM's pauses and what is computed after the last
- * selection.  The last tile's scores wait for its DLZS; where that is longer than the sort of the tile
- * before, the selection of that tile goes first, and the end comes sooner: the queue would reward a
- * slower DLZS.  The model may not (more columns never add time), and splits the difference. */
+ * selection.  The last tile's scores wait for its DLZS, the selection of the tile before for its sort; DRAM
+ * serves who asks first.  Where a slower DLZS lets the selection go first and the end comes sooner, the queue
+ * rewards it.  The model may not (more columns never add time): it takes the sooner end of both orders, and
+ * half of what the order of the tiles costs more as long as that is the queue's. */
 static double ending(const double *last, const double *before)
 {
-    double wait = larger(0, last[STEP_DLZS] - before[STEP_SCORES]), sort = last[STEP_SORT] - before[STEP_SELECTION];
-    double early = larger(0, wait - before[STEP_SORT]);
-    double in_order = tail(last, before, STEP_COUNT, last[STEP_SELECTION] + larger(0, sort));
-    double gap = larger(0, early - before[STEP_SELECTION]) + last[STEP_SCORES] + last[STEP_SORT] + last[STEP_SELECTION];
-    double first = tail(last, before, STEP_COUNT, gap) + smaller(0, sort);
+    double ready = larger(0, last[STEP_DLZS] - before[STEP_SCORES]);
+    double queued = end_in_order(last, before, smaller(ready, before[STEP_SORT]));
+    double end = smaller(end_in_order(last, before, ready), end_selection_first(last, before, ready));
 
-    return wait + larger(0, sort) + larger((in_order + first) / 2 - early, first);
+    return end + larger(0, queued - end) / 2 - last[STEP_SCORES] - before[STEP_SELECTION] - last[STEP_SELECTION];
 }
 
 /* DRAM's pauses in a phase that it limits: the last tile's computations that no transfer of the tile
@@ -269,15 +301,12 @@ void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_lay
 {
     struct steps s = {0};
     struct phases p;
-    double second, written, wait, idle;
+    double khat = layer->recompute ? 0 : block->khat_keys * layer->khat_bytes, second, written;
 
-    init_steps(&s, layer, block, tiles, bytes);
+    init_steps(&s, layer, block, tiles, bytes, khat);
     p = init_phases(&s, layer, sort, total(tiles, STAGE_SUFA));
     second = s.full > 1 ? s.whole[STEP_OPERANDS] : s.full > 0 ? s.part[STEP_OPERANDS] : 0;
-    written = (layer->recompute ? 0 : block->khat_keys * layer->khat_bytes) + bytes[SOFA_TRAFFIC_GENERATED] +
-              bytes[SOFA_TRAFFIC_OUTPUTS];
-    wait = larger(0, p.lead - second);
-    idle = s.full + s.rest > 2 ? wait : 0; /* with all operands in, the next block's come meanwhile */
+    written = khat + bytes[SOFA_TRAFFIC_GENERATED] + bytes[SOFA_TRAFFIC_OUTPUTS];
     *time = (struct sofa_block_time){
         .flow = p.flow,
         .dram = p.dram,
@@ -285,14 +314,19 @@ void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_lay
         .first = s.queries + (s.full > 0 ? s.whole : s.part)[STEP_OPERANDS],
         .second = second,
         .lead = p.lead,
-        .window = larger(0, larger(p.flow, p.dram + wait) + p.rest -
-                                larger(intake(&s, layer), idle + p.sum + written / layer->bytes_per_cycle)),
+        .intake = intake(&s, layer),
+        .behind_lead = s.full + s.rest > 2, /* with all operands in, the next block's come meanwhile */
     };
+    time->busy = p.sum - time->first - second + written * layer->cycles_per_byte;
 }
 
-double sofa_pipeline_cycles(const struct sofa_block_time *p, double window)
+double sofa_pipeline_pass(const struct sofa_block_time *p, double *window)
 {
-    double both = larger(0, p->first + p->second - window), first = larger(0, p->first - window) + p->lead;
+    double open = larger(0, *window), behind = open - *window;
+    double ahead = smaller(p->first, open), both = larger(0, p->first + p->second - open);
+    double start = larger(both, p->first - ahead + p->lead);
+    double cycles = larger(p->flow - ahead, p->dram - p->first - p->second + start) + p->rest;
 
-    return larger(p->flow - smaller(p->first, window), p->dram - p->first - p->second + larger(both, first)) + p->rest;
+    *window = cycles - larger(p->intake - ahead, (p->behind_lead > 0 ? start : both) + p->busy + behind);
+    return cycles;
 }

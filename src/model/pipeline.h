@@ -31,7 +31,9 @@ struct sofa_block_time {
     double rest;          /* phases after it, and the divisions */
     double first, second; /* operands of the first two tiles */
     double lead;          /* DLZS of the first, where DRAM has nothing to do beside it once both are in */
-    double window;        /* idle DRAM cycles that this block leaves at its end */
+    double intake;        /* when a computing block's own operands are in */
+    double behind_lead;   /* of `busy`, 1 where DRAM comes to it only after the lead, else 0 */
+    double busy;          /* all that DRAM carries for this block behind those operands, writes included */
 };
 
 /* Given the block's DRAM bytes by kind and sofa_pipeline_sort. */
@@ -39,9 +41,12 @@ void sofa_pipeline_init(struct sofa_block_time *time, const struct sofa_plan_lay
                         const struct sofa_plan_block *block, const struct sofa_pipeline_tiles *tiles,
                         const double bytes[SOFA_TRAFFIC_COUNT], double sort);
 
-/* Cycles of the block.  The operands of its first two tiles come in the window that the block before
- * left: computation as the limit gains the first tile's, DRAM as the limit those of both.  Writes wait
- * for pauses: that DRAM can carry all of a layer's transfers is the caller's to see to. */
-double sofa_pipeline_cycles(const struct sofa_block_time *time, double window);
+/* Cycles of the block.  *window: how long DRAM has had nothing to do before it, and then how long it has
+ * nothing to do at its end; negative: so long it still writes what found no pause.  The operands of the
+ * first two tiles come in the window: computation as the limit gains the first tile's, DRAM as the limit
+ * those of both.
+ * The end of the block and the time at which DRAM is free are sums, minima and maxima of durations and of
+ * these two times of the block before, so that nothing that takes less time makes a run take more. */
+double sofa_pipeline_pass(const struct sofa_block_time *time, double *window);
 
 #endif

@@ -130,16 +130,12 @@ bool sofa_plan_feasible(const struct sofa_hardware *hw, const struct sofa_design
 }
 
 /* Sizes in bytes, from operand widths. */
-static void init_sizes(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
-                       const struct sofa_layer_settings *s)
+static void init_sizes(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design)
 {
     double weights = l->hidden * l->d * hw->widths.weight / 8, gweights = 2 * l->hidden * l->d * hw->widths.generation / 8;
     double held = design->weight_sram_bytes / 2; /* the other half receives what comes next */
     double split = l->generate ? weights / (weights + gweights) : 1;
 
-    l->khat_bytes = l->d * s->khat_bits / 8;
-    l->pair_bytes = 2 * l->d * s->formal_bits / 8;
-    l->query_bytes = l->d * s->formal_bits / 8;
     l->x_bytes = l->hidden * hw->widths.x / 8;
     l->weight_bytes = weights;
     l->gx_bytes = l->hidden * hw->widths.generation / 8;
@@ -147,18 +143,36 @@ static void init_sizes(struct sofa_plan_layer *l, const struct sofa_hardware *hw
     l->score_bytes = hw->widths.score / 8;
     l->weight_held = smaller(weights, held * split);
     l->gweight_held = smaller(gweights, held * (1 - split));
-    l->pairs_held = larger(0, design->token_sram_bytes - 2 * l->khat_bytes) / l->pair_bytes;
+    l->token_sram = design->token_sram_bytes;
     l->scores_held = design->temp_sram_bytes / (2 * l->lanes * l->score_bytes);
-    l->bytes_per_cycle = design->dram_bytes_per_s / design->clock_hz;
+    l->cycles_per_byte = design->clock_hz / design->dram_bytes_per_s;
+    /* a token serves all columns of a lane, a weight all lanes */
+    l->x_read = l->d / l->columns_s * l->x_bytes;
+    l->weight_read = l->weight_bytes / l->lanes;
+    l->gx_read = 2 * l->d / l->columns_g * l->gx_bytes;
+    l->gweight_read = l->gweight_bytes / l->lanes;
 }
 
-void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
-                          const struct sofa_workload *w, const struct sofa_statistics *statistics, int index)
+void sofa_plan_layer_next(struct sofa_plan_layer *l, const struct sofa_design *design,
+                          const struct sofa_statistics *statistics, int index)
 {
     const struct sofa_layer_settings *s = &design->layer[index];
 
     l->spans = statistics->spans ? statistics->spans[index] : NULL;
     l->fixed = l->spans && l->spans->fixed;
+    l->tile = sofa_plan_up(l->keys / s->tiles);
+    l->topk = s->topk_permille / 1000.0;
+    l->tiles = sofa_plan_down(l->keys / l->tile);
+    l->rest = l->keys - l->tiles * l->tile;
+    l->khat_bytes = l->d * s->khat_bits / 8;
+    l->pair_bytes = 2 * l->d * s->formal_bits / 8;
+    l->query_bytes = l->d * s->formal_bits / 8;
+    l->pairs_held = larger(0, l->token_sram - 2 * l->khat_bytes) / l->pair_bytes;
+}
+
+void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware *hw, const struct sofa_design *design,
+                          const struct sofa_workload *w, const struct sofa_statistics *statistics, int index)
+{
     l->d = w->head_dim;
     l->hidden = w->hidden;
     l->lanes = l->rows = design->query_lanes;
@@ -166,6 +180,7 @@ void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware 
     l->columns_g = design->kv_columns;
     l->half_f = design->sufa_columns / 2;
     l->blocks = sofa_plan_up(w->queries / l->lanes);
+    l->full_blocks = sofa_plan_down(w->queries / l->lanes);
     l->keys = w->keys;
     l->offset = w->keys - w->queries;
     l->causal = w->causal;
@@ -176,20 +191,23 @@ void sofa_plan_layer_init(struct sofa_plan_layer *l, const struct sofa_hardware 
     l->generate_all = design->kv_generation == SOFA_KV_ALL;
     l->naive = design->schedule == SOFA_SCHEDULE_NAIVE;
     l->softmax = design->softmax;
-    l->tile = sofa_plan_up(w->keys / s->tiles);
-    l->topk = s->topk_permille / 1000.0;
     l->phase = design->keys_per_phase;
     l->score_cycles_per_key = l->d / l->columns_s;
     l->khat_cycles_per_key = l->hidden * l->d / (l->lanes * l->columns_s);
     l->generation_cycles_per_key = l->generate ? 2 * l->hidden * l->d / (l->lanes * l->columns_g) : 0;
-    init_sizes(l, hw, design, s);
+    init_sizes(l, hw, design);
+    sofa_plan_layer_next(l, design, statistics, index);
 }
 
 /* Keys that the heads of a group before this one left ungenerated are taken as independent of what
- * this head selects: with the same statistics position i generates union_all (1 - union_all)^i. */
-static double fresh_share(const struct sofa_selection *s, int position)
+ * this head selects: it generates its union of what they left. */
+static double fresh_share(const struct sofa_selection *group, int stride, int position)
 {
-    return s->union_all * (position ? pow(1 - s->union_all, position) : 1);
+    double left = 1;
+
+    for (int i = 0; i < position; i++)
+        left *= 1 - group[(ptrdiff_t)i * stride].union_all;
+    return left * group[(ptrdiff_t)position * stride].union_all;
 }
 
 /* Keys that causality leaves the last query of block j; 0 before the first block. */
@@ -227,14 +245,19 @@ static double generated_keys(const struct sofa_plan_layer *l, const struct sofa_
     return j < 0.5 ? first : (total - first) / (l->blocks - 1);
 }
 
-/* Bytes of generating on demand in one head, its own reloads spared. */
-static double on_demand_bytes(const struct sofa_plan_layer *l, const struct sofa_selection *s, int position)
+/* Bytes of generating on demand in one head, at most.  What it generates is written, and where its block
+ * would have loaded as much, that is spared. */
+static double on_demand_bytes(const struct sofa_plan_layer *l, const struct sofa_selection *group, int stride, int position)
 {
-    struct sofa_plan_head h = {.fresh = fresh_share(s, position), .union_share = s->union_share};
+    const struct sofa_selection *s = &group[(ptrdiff_t)position * stride];
+    struct sofa_plan_head h = {.fresh = fresh_share(group, stride, position), .union_share = s->union_share};
     double first = generated_keys(l, &h, 0), rest = l->blocks > 1 ? generated_keys(l, &h, 1) : 0;
     double passes = sofa_plan_up(first / l->lanes) + (l->blocks - 1) * sofa_plan_up(rest / l->lanes);
+    double unspared = larger(0, first - s->union_share * first_seen(l)) +
+                      (l->blocks - 1) * larger(0, rest - s->union_share * keys_seen(l, 1));
 
-    return passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + h.fresh * l->keys * l->gx_bytes;
+    return passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + h.fresh * l->keys * l->gx_bytes +
+           unspared * l->pair_bytes;
 }
 
 /* The same of a fixed pattern, whose first head generates for its group, and the pairs that generating all as they
@@ -251,21 +274,24 @@ static double fixed_bytes(const struct sofa_plan_layer *l, double *spared)
     return passes * (l->gweight_bytes - held) + held + l->spans->keys * l->gx_bytes;
 }
 
-bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_selection *s, int stride, int group)
+static bool all_is_cheaper(const struct sofa_plan_layer *l, const struct sofa_selection *s, int stride, int group)
 {
     double seen = keys_seen(l, 0), ratio = l->naive ? s->naive_ratio : s->rass_ratio;
     double spared = smaller(seen, ratio * s->union_share * seen) + l->keys - seen; /* at most */
     double passes = sofa_plan_up(seen / l->lanes) + (l->causal ? l->blocks - 1 : 0), all, some = 0;
 
-    if (!l->generate || l->generate_all)
-        return true;
     if (l->fixed)
         some = fixed_bytes(l, &spared);
     for (int i = 0; !l->fixed && i < group; i++)
-        some += on_demand_bytes(l, &s[(ptrdiff_t)i * stride], i);
+        some += on_demand_bytes(l, s, stride, i);
     all = passes * (l->gweight_bytes - l->gweight_held) + l->gweight_held + l->keys * (l->gx_bytes + l->pair_bytes) -
           spared * l->pair_bytes;
     return some > all;
+}
+
+bool sofa_plan_generates_all(const struct sofa_plan_layer *l, const struct sofa_selection *s, int stride, int group)
+{
+    return !l->generate || l->generate_all || all_is_cheaper(l, s, stride, group);
 }
 
 /* A block's keys, pairs and tiles from the pattern; a fixed one is gone through P keys at a time. */
@@ -310,19 +336,21 @@ void sofa_plan_block_init(struct sofa_plan_block *b, const struct sofa_plan_laye
     else if (h->leader)
         b->khat_keys = predicted_ahead(b, l, j);
     b->gen_keys = l->generate ? generated_keys(l, h, j) : 0;
+    b->share = 1 / b->keys;
+    b->khat_cycles = b->khat_keys * l->khat_cycles_per_key * b->share;
+    b->gen_cycles = b->gen_keys * l->generation_cycles_per_key * b->share;
 }
 
+/* Pass p looks at ceil((inputs - 4p) / 12) groups of 12.  Of three passes in a row each looks at as many as
+ * the first of them or at one less, the next three at one less again: with n = 3t + m passes and
+ * inputs = 12g + r, so that c = ceil(r / 4) of the first three look at g + 1, the sum is
+ * n g + c t + min(c, m) - (3 t (t - 1) / 2 + m t). */
 double sofa_plan_sort_cycles(double inputs, double quota)
 {
-    long long left = (long long)inputs, passes = ((long long)quota + 3) / 4, sum = 0;
+    double n = (double)(((long long)quota + 3) / 4), t = (double)((long long)n / 3), m = n - 3 * t;
+    double g = (double)((long long)inputs / 12), c = (double)(((long long)inputs - 12 * (long long)g + 3) / 4);
 
-    /* pass p looks at ceil((inputs - 4p) / 12) groups of 12: three arithmetic progressions */
-    for (int j = 0; j < 3; j++) {
-        long long n = (passes - j + 2) / 3, groups = (left - 4 * j + 11) / 12;
-
-        sum += n * groups - n * (n - 1) / 2;
-    }
-    return (double)sum;
+    return n * g + c * t + smaller(c, m) - t * (1.5 * (t - 1) + m);
 }
 
 /* Running maximum and sum of a row: rescalings (d multiplications of O and one of l) for this tile.
@@ -335,28 +363,24 @@ static double rescalings(const struct sofa_plan_layer *l, const struct sofa_plan
     return 1 + h->mispredicted;
 }
 
-/* `row`: keys that a row has in the tile. */
+/* The longest of both arrays (the second rescales, ascending each key rescales the running sum once more)
+ * and the exponentials.  `row`: keys that a row has in the tile. */
 static void init_sufa(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double row)
 {
-    double s = h->density * row;
+    double s = h->density * row, syncs = rescalings(l, h, s);
+    double pv = ((s + syncs) * l->d + (l->softmax == SOFA_SOFTMAX_ASCENDING && !l->fixed ? s : 0)) / l->half_f;
 
-    t->selected = s;
-    t->syncs = rescalings(l, h, s);
-    t->qk = s * l->d / l->half_f;
-    /* ascending: each key rescales the running sum once more */
-    t->pv = (s * l->d + t->syncs * l->d + (l->softmax == SOFA_SOFTMAX_ASCENDING && !l->fixed ? s : 0)) / l->half_f;
-    t->exp = s + t->syncs;
-    t->stage[STAGE_SUFA] = larger(larger(t->qk, t->pv), t->exp);
+    t->syncs = syncs;
+    t->stage[STAGE_SUFA] = larger(pv, s + syncs); /* the first array has less to do than the second */
 }
 
 /* K/V pairs: what fits is loaded once for the tile (its union); of the rest each use the schedule
  * doesn't merge is a load of its own. */
-static void init_loads(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
+static double loads(const struct sofa_plan_layer *l, const struct sofa_plan_head *h, double b)
 {
     double pairs = h->union_share * b;
 
-    t->issues = pairs * h->load_ratio;
-    t->loads = pairs + (h->load_ratio - 1) * larger(0, pairs - l->pairs_held);
+    return pairs + (h->load_ratio - 1) * larger(0, pairs - l->pairs_held);
 }
 
 /* What doesn't depend on the block: b keys, of which a row has so many. */
@@ -365,10 +389,9 @@ static void init_tile(struct sofa_plan_tile *t, const struct sofa_plan_layer *l,
 {
     double feasible = sofa_plan_up(row * (1 - h->clipped)), quota = sofa_plan_up(row * l->topk - 1e-9);
 
-    t->scores = row * l->score_cycles_per_key;
     t->stage[STAGE_SORT] = sofa_plan_sort_cycles(feasible, smaller(quota, feasible));
+    t->loads = loads(l, h, b);
     init_sufa(t, l, h, row);
-    init_loads(t, l, h, b);
 }
 
 /* A tile of a block with a fixed pattern: 1 / tiles of it.  Queries go on by themselves, so that what one of them
@@ -376,32 +399,40 @@ static void init_tile(struct sofa_plan_tile *t, const struct sofa_plan_layer *l,
 static void init_fixed(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
                        const struct sofa_plan_block *block)
 {
-    t->scores = 0;
     t->stage[STAGE_SORT] = 0;
+    t->loads = loads(l, h, block->keys) / block->tiles;
     init_sufa(t, l, h, block->fullest / block->tiles);
-    init_loads(t, l, h, block->keys);
-    t->loads /= block->tiles;
-    t->issues /= block->tiles;
+}
+
+/* With a pattern: all tiles of a block are alike. */
+static void init_spanned(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
+                         const struct sofa_plan_block *block, double b)
+{
+    double row = block->fullest / block->tiles, scores = l->fixed ? 0 : row * l->score_cycles_per_key;
+
+    if (l->fixed)
+        init_fixed(t, l, h, block);
+    else
+        init_tile(t, l, h, b, row);
+    t->stage[STAGE_DLZS] = scores + b * block->khat_cycles;
+    t->stage[STAGE_GENERATION] = b * block->gen_cycles;
 }
 
 void sofa_plan_tile_init(struct sofa_plan_tile *t, const struct sofa_plan_layer *l, const struct sofa_plan_head *h,
                          const struct sofa_plan_block *block, double b)
 {
-    double share = b / block->keys;
-
-    if (l->fixed)
-        init_fixed(t, l, h, block);
-    else if (l->spans)
-        init_tile(t, l, h, b, block->fullest / block->tiles);
-    else if (b == l->tile)
+    if (l->spans) {
+        init_spanned(t, l, h, block, b);
+        return;
+    }
+    if (b == l->tile)
         *t = h->whole;
     else if (!l->causal)
         *t = h->part;
     else
         init_tile(t, l, h, b, b);
-    t->khat = share * block->khat_keys * l->khat_cycles_per_key;
-    t->stage[STAGE_DLZS] = t->scores + t->khat;
-    t->stage[STAGE_GENERATION] = share * block->gen_keys * l->generation_cycles_per_key;
+    t->stage[STAGE_DLZS] = b * (l->score_cycles_per_key + block->khat_cycles);
+    t->stage[STAGE_GENERATION] = b * block->gen_cycles;
 }
 
 static double load_ratio(const struct sofa_plan_layer *l, const struct sofa_selection *s)
@@ -411,26 +442,26 @@ static double load_ratio(const struct sofa_plan_layer *l, const struct sofa_sele
     return l->naive ? s->naive_ratio : s->rass_ratio;
 }
 
-void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *s,
-                         int position, bool generates_all)
+void sofa_plan_head_init(struct sofa_plan_head *h, const struct sofa_plan_layer *l, const struct sofa_selection *group,
+                         int stride, int position, bool generates_all)
 {
-    double rest;
+    const struct sofa_selection *s = &group[(ptrdiff_t)position * stride];
 
-    *h = l->fixed ? (struct sofa_plan_head){.density = 1, .union_share = 1, .load_ratio = load_ratio(l, s)}
-                  : (struct sofa_plan_head){.density = s->density, .union_share = s->union_share,
-                                            .load_ratio = load_ratio(l, s), .clipped = s->clipped,
-                                            .mispredicted = s->mispredicted};
+    h->density = l->fixed ? 1 : s->density;
+    h->union_share = l->fixed ? 1 : s->union_share;
+    h->load_ratio = load_ratio(l, s);
+    h->clipped = l->fixed ? 0 : s->clipped;
+    h->mispredicted = l->fixed ? 0 : s->mispredicted;
     h->leader = position == 0;
     h->fresh = 0;
     h->all = l->generate && generates_all && h->leader;
     if (l->generate)
-        h->fresh = generates_all || l->fixed ? h->leader : fresh_share(s, position);
+        h->fresh = generates_all || l->fixed ? h->leader : fresh_share(group, stride, position);
     if (l->spans)
         return;
     init_tile(&h->whole, l, h, l->tile, l->tile);
-    rest = l->keys - sofa_plan_down(l->keys / l->tile) * l->tile;
-    if (!l->causal && rest > 0)
-        init_tile(&h->part, l, h, rest, rest);
+    if (!l->causal && l->rest > 0)
+        init_tile(&h->part, l, h, l->rest, l->rest);
 }
 
 /* Weights of `all` bytes of which `held` stay on the chip: all once a head, the rest again for each

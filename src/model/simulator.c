@@ -54,11 +54,12 @@ struct machine {
     struct block *at, *ahead; /* `ahead` NULL after the last */
 };
 
-static const struct sofa_selection *selection(const struct cursor *c)
+/* Of the group that the head at hand is in. */
+static const struct sofa_selection *selection(const struct cursor *c, int group)
 {
     const struct sofa_statistics *s = c->statistics;
 
-    return &s->head[c->layer * s->heads + (s->heads > 1 ? c->head : 0)];
+    return &s->head[c->layer * s->heads + (s->heads > 1 ? c->head - c->head % group : 0)];
 }
 
 static bool next_block(struct cursor *c, struct block *b)
@@ -71,9 +72,9 @@ static bool next_block(struct cursor *c, struct block *b)
     if (c->head == 0 && c->block < 0.5)
         sofa_plan_layer_init(&c->plan, c->hw, c->design, c->workload, c->statistics, c->layer);
     if (c->head % group == 0 && c->block < 0.5)
-        c->all = sofa_plan_generates_all(&c->plan, selection(c), c->statistics->heads > 1, group);
+        c->all = sofa_plan_generates_all(&c->plan, selection(c, group), c->statistics->heads > 1, group);
     *b = (struct block){.layer = c->plan};
-    sofa_plan_head_init(&b->head, &b->layer, selection(c), c->head % group, c->all);
+    sofa_plan_head_init(&b->head, &b->layer, selection(c, group), c->statistics->heads > 1, c->head % group, c->all);
     sofa_plan_block_init(&b->plan, &b->layer, &b->head, c->block);
     sofa_pipeline_tiles_init(&b->tiles, &b->layer, &b->head, &b->plan);
     b->count = (long)b->tiles.full + (b->tiles.rest > 0);
@@ -129,7 +130,7 @@ static void ask(struct machine *m, enum request request, double bytes)
 {
     m->open[request] = true;
     m->since[request] = request < REQUEST_WRITE ? m->now : INFINITY;
-    m->left[request] = bytes / m->at->layer.bytes_per_cycle;
+    m->left[request] = bytes * m->at->layer.cycles_per_byte;
     m->bytes += bytes;
 }
 

@@ -49,7 +49,7 @@ static inline void random_design(gsl_rng *rng, const struct sofa_hardware *hw, i
 /* A workload and statistics that go with the design's ratios. */
 static inline void random_workload(gsl_rng *rng, struct sofa_workload *w)
 {
-    static const int dims[] = {32, 64, 128}, heads[] = {2, 4, 12}, groups[] = {1, 1, 2};
+    static const int dims[] = {32, 64, 128}, heads[] = {2, 4, 12}, groups[] = {1, 1, 2, 4};
     static const double lengths[] = {197, 256, 384, 512, 1000, 2048};
     int group = PICK(rng, groups);
 
@@ -57,7 +57,7 @@ static inline void random_workload(gsl_rng *rng, struct sofa_workload *w)
     snprintf(w->name, sizeof w->name, "random");
     w->layers = 1 + (int)sofa_rng_below(rng, 3);
     w->heads = PICK(rng, heads);
-    w->kv_heads = w->heads / group;
+    w->kv_heads = w->heads > group ? w->heads / group : 1;
     w->head_dim = PICK(rng, dims);
     w->hidden = w->heads * w->head_dim;
     w->queries = w->keys = PICK(rng, lengths);

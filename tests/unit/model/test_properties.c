@@ -2,6 +2,7 @@
 #include "tests/unit/model/fixture.h"
 
 #define DESIGNS 3000
+#define MANY 20000 /* where time is compared: what would break it is rare */
 
 static struct sofa_hardware hw;
 
@@ -27,13 +28,13 @@ static int teardown(void **state)
 }
 
 /* Runs `check` on random feasible designs; at least half of them must be. */
-static void for_designs(unsigned long seed, void (*check)(struct sample *, gsl_rng *))
+static void for_designs(unsigned long seed, int designs, void (*check)(struct sample *, gsl_rng *))
 {
     gsl_rng *rng = sofa_rng_new(seed, 1);
     int feasible = 0;
 
     assert_non_null(rng);
-    for (int i = 0; i < DESIGNS; i++) {
+    for (int i = 0; i < designs; i++) {
         struct sample x;
 
         random_workload(rng, &x.w);
@@ -49,7 +50,7 @@ static void for_designs(unsigned long seed, void (*check)(struct sample *, gsl_r
         sofa_statistics_release(&x.s);
     }
     gsl_rng_free(rng);
-    assert_true(feasible > DESIGNS / 2);
+    assert_true(feasible > designs / 2);
 }
 
 static void check_sums(struct sample *x, gsl_rng *rng)
@@ -72,7 +73,7 @@ static void check_sums(struct sample *x, gsl_rng *rng)
 static void totals_are_the_sums_of_their_parts(void **state)
 {
     (void)state;
-    for_designs(1, check_sums);
+    for_designs(1, DESIGNS, check_sums);
 }
 
 static void check_peaks(struct sample *x, gsl_rng *rng)
@@ -92,7 +93,7 @@ static void check_peaks(struct sample *x, gsl_rng *rng)
 static void work_over_time_passes_no_peak(void **state)
 {
     (void)state;
-    for_designs(2, check_peaks);
+    for_designs(2, DESIGNS, check_peaks);
 }
 
 static void again(struct sample *x, struct sofa_design *d, struct sofa_result *r)
@@ -118,7 +119,7 @@ static void check_buffers(struct sample *x, gsl_rng *rng)
 static void more_of_a_buffer_never_adds_bytes(void **state)
 {
     (void)state;
-    for_designs(3, check_buffers);
+    for_designs(3, DESIGNS, check_buffers);
 }
 
 static void check_columns(struct sample *x, gsl_rng *rng)
@@ -140,11 +141,12 @@ static void check_columns(struct sample *x, gsl_rng *rng)
 static void more_columns_or_bandwidth_never_add_time(void **state)
 {
     (void)state;
-    for_designs(4, check_columns);
+    for_designs(4, MANY, check_columns);
 }
 
-/* The published technique for each switch (RASS aside: greedy, it may lose a little).  Time gets a little
- * slack: a block that computes longer hides more of the next one's transfers. */
+/* The published technique for each switch (RASS aside: greedy, it may lose a little).  Less work, and no more
+ * time but where K and V are generated on demand: a block that generates more than its part of all of them
+ * is done later, whatever the others save. */
 static void check_switches(struct sample *x, gsl_rng *rng)
 {
     struct sofa_result r;
@@ -158,7 +160,7 @@ static void check_switches(struct sample *x, gsl_rng *rng)
 
         *(int *[]){&d.prediction, &d.sort, &d.softmax, &d.pipeline, &d.kv_generation}[i] = 0;
         again(x, &d, &r);
-        assert_true(r.cycles <= x->r.cycles * 1.005);
+        assert_true(r.cycles <= x->r.cycles * (1 + 1e-12) || i == 4);
         assert_true(r.dram_bytes <= x->r.dram_bytes * (1 + 1e-12));
         assert_true(r.energy_j <= x->r.energy_j * (1 + 1e-12));
         assert_true(r.operations.sufa_macs <= x->r.operations.sufa_macs * (1 + 1e-12));
@@ -170,7 +172,7 @@ static void check_switches(struct sample *x, gsl_rng *rng)
 static void a_switch_to_the_published_technique_never_adds_work(void **state)
 {
     (void)state;
-    for_designs(5, check_switches);
+    for_designs(5, MANY, check_switches);
 }
 
 static void the_same_statistics_for_each_head_give_the_same_result(void **state)
