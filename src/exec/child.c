@@ -90,7 +90,7 @@ static bool end(struct sofa_child *c, bool kindly, int *status)
     }
     c->pid = 0;
     c->answered = false;
-    sofa_str_clear(&c->ahead);
+    sofa_str_release(&c->ahead);
     return ended;
 }
 
@@ -262,21 +262,20 @@ static bool take_line(struct sofa_child *c, struct sofa_str *reply)
 {
     size_t from = blanks(&c->ahead), n;
     char *end_of_line = memchr(c->ahead.text + from, '\n', c->ahead.length - from);
-    struct sofa_str rest = SOFA_STR_INIT;
 
     if (!end_of_line)
         return false;
     n = (size_t)(end_of_line - c->ahead.text) - from;
     sofa_str_clear(reply);
     sofa_str_add_bytes(reply, c->ahead.text + from, n);
-    sofa_str_add_bytes(&rest, c->ahead.text + from + n + 1, c->ahead.length - from - n - 1);
-    sofa_str_release(&c->ahead);
-    c->ahead = rest;
+    c->ahead.length -= from + n + 1;
+    memmove(c->ahead.text, end_of_line + 1, c->ahead.length + 1);
     return true;
 }
 
-/* One round of reading and writing, for at most LOOK_MS; false once the child has closed its output. */
-static bool exchange(struct sofa_child *c, const char *text, size_t size, size_t *sent)
+/* One round of reading and writing, for at most LOOK_MS; false once the child has closed one of the two.
+ * *failed is an error of ours. */
+static bool exchange(struct sofa_child *c, const char *text, size_t size, size_t *sent, int *failed)
 {
     struct pollfd p[CHILD_PIPES] = {{*sent < size ? c->fd[CHILD_IN] : -1, POLLOUT, 0},
                                     {c->fd[CHILD_OUT], POLLIN, 0},
@@ -290,6 +289,7 @@ static bool exchange(struct sofa_child *c, const char *text, size_t size, size_t
         n = write(c->fd[CHILD_IN], text + *sent, size - *sent);
         *sent += n > 0 ? (size_t)n : 0;
         alive = n >= 0 || errno == EAGAIN || errno == EINTR;
+        *failed = alive || errno == EPIPE ? 0 : errno;
     }
     if (p[CHILD_ERR].revents && !drain(c, CHILD_ERR)) {
         close(c->fd[CHILD_ERR]);
@@ -318,9 +318,16 @@ static enum sofa_code converse(struct sofa_child *c, const struct sofa_str *ques
 {
     double deadline = sofa_seconds() + c->timeout_s;
     size_t sent = 0;
+    int failed = 0;
 
     for (;;) {
-        bool alive = exchange(c, question->text, question->length, &sent);
+        bool alive = exchange(c, question->text, question->length, &sent, &failed);
+
+        if (failed || c->ahead.failed) {
+            sofa_child_restart(c);
+            return failed ? sofa_fail(err, SOFA_E_IO, "cannot write to %s: %s", c->argv[0], strerror(failed))
+                          : sofa_fail_nomem(err, "an answer");
+        }
 
         if (take_line(c, reply))
             return reply->failed ? sofa_fail_nomem(err, "an answer") : check_silence(c, "in answer", err);

@@ -43,6 +43,8 @@ enum sofa_code sofa_space_check_unit(const struct sofa_node *node, const char *u
     struct sofa_unit parsed;
     enum sofa_code rc = sofa_unit_parse(unit, &parsed, &why);
 
+    if (strcmp(unit, "%") == 0)
+        return sofa_node_fail(node, err, "a share has no unit: 5 %% is the number 0.05");
     return rc == SOFA_OK ? rc : sofa_node_fail(node, err, "%s", why.text);
 }
 

@@ -69,16 +69,17 @@ void sofa_outside_command(const struct sofa_problem *problem, char *text, size_t
 static char *question(const struct sofa_space *space, size_t id, const struct sofa_design *design)
 {
     cJSON *root = cJSON_CreateObject(), *parameters;
+    bool whole = cJSON_AddNumberToObject(root, "id", (double)id) != NULL;
     char *line;
 
-    cJSON_AddNumberToObject(root, "id", (double)id);
     parameters = cJSON_AddObjectToObject(root, "parameters");
     for (size_t i = 0; i < space->n_parameters; i++) {
         const struct sofa_parameter *p = &space->parameter[i];
+        cJSON *value = sofa_parameter_json(p, sofa_parameter_value(p, -1, design));
 
-        cJSON_AddItemToObject(parameters, p->key, sofa_parameter_json(p, sofa_parameter_value(p, -1, design)));
+        whole = whole && cJSON_AddItemToObject(parameters, p->key, value);
     }
-    line = sofa_json_line(root);
+    line = whole ? sofa_json_line(root) : NULL;
     cJSON_Delete(root);
     return line;
 }
@@ -142,7 +143,7 @@ static enum sofa_code read_values(const struct answer *a, const cJSON *root, dou
     for (size_t i = 0; i < p->n_objectives; i++)
         SOFA_TRY(read_value(a, objectives, "objective", p->metric[i].name, &metric[i]));
     for (size_t i = p->n_objectives; i < p->n_metrics; i++)
-        if (is_needed(p, &p->metric[i]) || cJSON_HasObjectItem(metrics, p->metric[i].name))
+        if (is_needed(p, &p->metric[i]) || cJSON_GetObjectItemCaseSensitive(metrics, p->metric[i].name))
             SOFA_TRY(read_value(a, metrics, "metric", p->metric[i].name, &metric[i]));
 out:
     return rc;

@@ -1,7 +1,8 @@
 #!/bin/sh
-# run.sh PROGRAM [STEP]: a short exploration, with call n of every kind failing, for n = 1, 1 + STEP, ... until it
-# has no such call.  PROGRAM is built with --enable-fault-injection.  Each time: no crash, status 0 or 1, one
-# line of error, and going on without the fault leaves what an undisturbed run leaves.
+# run.sh PROGRAM [STEP]: a short exploration by our model, and one by an outside evaluator, with call n of every
+# kind failing, for n = 1, 1 + STEP, ... until there is no such call.  PROGRAM is built with --enable-fault-injection.
+# Each time: no crash, status 0 or 1, one line of error, and going on without the fault leaves what an undisturbed
+# run leaves.
 set -u
 program=$1 step=${2:-1}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -19,33 +20,54 @@ parameters:
 objectives: [latency, accuracy_loss]
 search: {algorithm: random, evaluations: 6, seed: 5, parallel: 2}
 END
+cat >outside.yaml <<END
+version: 1
+name: outside
+evaluator: {command: [./child]}
+parameters: {x: {range: [0, 99]}, mode: [fast, exact]}
+objectives: [f1, f2]
+constraints: ["g1 <= 50"]
+search: {algorithm: random, evaluations: 6, seed: 5, parallel: 2}
+END
+cat >child <<'END'
+#!/bin/sh
+while IFS= read -r line; do
+	id=${line#*'"id":'} x=${line#*'"x":'}
+	id=${id%%[,\}]*} x=${x%%[,\}]*}
+	echo "{\"id\": $id, \"objectives\": {\"f1\": $x, \"f2\": $((99 - x))}, \"metrics\": {\"g1\": $x}}"
+done
+END
+chmod +x child
 SOFA_DSE_DATA=$root
 export SOFA_DSE_DATA
-"$program" explore space.yaml -o whole --progress none --jobs 1 >/dev/null 2>&1 || {
-	echo "the undisturbed run failed"
-	exit 1
-}
 bad=0 runs=0
 complain() {
-	echo "$kind:$n: $1"
+	echo "$space, $kind:$n: $1"
 	sed 's/^/    /' err
 	bad=$((bad + 1))
 }
-for kind in malloc write fsync sqlite; do
-	n=1
-	while :; do
-		rm -rf study mark
-		SOFA_FAULT=$kind:$n SOFA_FAULT_MARK=$dir/mark "$program" explore space.yaml -o study --progress none --jobs 1 >/dev/null 2>err
-		status=$?
-		[ -e mark ] || break
-		runs=$((runs + 1))
-		[ $status -le 2 ] || complain "status $status"
-		[ $status -eq 0 ] || [ "$(grep -c '^sofa-dse: ' err)" -eq 1 ] || complain "not one line of error"
-		"$program" explore space.yaml -o study --resume --progress none --jobs 1 >/dev/null 2>err || complain "it can't go on"
-		cmp -s study/pareto.json whole/pareto.json || complain "it went on to other bytes"
-		n=$((n + step))
+for space in space outside; do
+	rm -rf whole
+	"$program" explore "$space.yaml" -o whole --progress none --jobs 1 >/dev/null 2>&1 || {
+		echo "the undisturbed run failed"
+		exit 1
+	}
+	for kind in malloc write fsync sqlite; do
+		n=1
+		while :; do
+			rm -rf study mark
+			SOFA_FAULT=$kind:$n SOFA_FAULT_MARK=$dir/mark "$program" explore "$space.yaml" -o study --progress none --jobs 1 >/dev/null 2>err
+			status=$?
+			[ -e mark ] || break
+			runs=$((runs + 1))
+			[ $status -le 2 ] || complain "status $status"
+			[ $status -eq 0 ] || [ "$(grep -c '^sofa-dse: ' err)" -eq 1 ] || complain "not one line of error"
+			"$program" explore "$space.yaml" -o study --resume --progress none --jobs 1 >/dev/null 2>err || complain "it can't go on"
+			cmp -s study/pareto.json whole/pareto.json || complain "it went on to other bytes"
+			n=$((n + step))
+		done
+		echo "$space, $kind: $((n - 1)) calls"
 	done
-	echo "$kind: $((n - 1)) calls"
 done
 echo "$runs faults, $bad complaints"
 [ $bad -eq 0 ]
