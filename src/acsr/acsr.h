@@ -52,7 +52,7 @@ struct sofa_pattern {
 #define SOFA_PATTERN_PARTS_MAX ((size_t)16)
 
 /* The pattern that SPEC says, [rows][columns], without a mask in between.  SPEC is generators of sofa_generators (below)
- * joined by '+', each a name and its numbers: "window:64", "dilated:32:2", "window:64+global_columns:4", "longformer".  Causal
+ * joined by '+' (with blanks around it or not), each a name and its numbers: "window:64", "dilated:32:2", "window:64+global_columns:4", "longformer".  Causal
  * keeps columns j <= i only and needs rows == columns.  Members that two generators share are in one part only.
  * SOFA_E_INPUT: what SPEC has wrong, sizes that can't be, or more memory than sofa_pattern_memory_limit(). */
 enum sofa_code sofa_pattern_generate(const char *spec, size_t rows, size_t columns, bool causal, struct sofa_arena *arena,

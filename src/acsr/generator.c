@@ -171,6 +171,17 @@ static enum sofa_code read_numbers(const struct sofa_generator *g, char *text, i
     return SOFA_OK;
 }
 
+/* The text without the blanks around it; cuts it. */
+static char *trim(char *text)
+{
+    size_t n;
+
+    text += strspn(text, " \t");
+    for (n = strlen(text); n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'); n--)
+        text[n - 1] = 0;
+    return text;
+}
+
 /* One generator of a SPEC; cuts `text`. */
 static enum sofa_code read_term(char *text, struct terms *terms, struct sofa_err *err)
 {
@@ -219,7 +230,7 @@ enum sofa_code sofa_generator_parse(const char *spec, struct terms *terms, struc
 
         if (next)
             *next++ = 0;
-        rc = read_term(text, terms, err);
+        rc = read_term(trim(text), terms, err);
         text = next;
     }
     free(copy);

@@ -94,6 +94,19 @@ static enum sofa_code make_regular(struct sofa_arena *arena, struct sofa_pattern
     return rc ? rc : sofa_pattern_from_part(&part, arena, &source->pattern, err);
 }
 
+#define SPAN_BYTES 320.0 /* of a row's span in cJSON's tree and its text */
+
+/* The tree of every row's span is larger than the pattern itself. */
+static enum sofa_code check_spans(const struct pattern_options *o, const struct sofa_pattern *pattern, struct sofa_err *err)
+{
+    double gib = 1u << 30, bytes = SPAN_BYTES * (double)pattern->rows, limit = (double)sofa_pattern_memory_limit();
+
+    if (o->spans && o->json && bytes > limit)
+        return sofa_fail(err, SOFA_E_USAGE, "--spans as JSON needs %.3g GiB for %zu rows, limit %.3g GiB; as text it needs none", bytes / gib,
+                         pattern->rows, limit / gib);
+    return SOFA_OK;
+}
+
 static enum sofa_code check_emit(const struct pattern_options *o, struct sofa_err *err)
 {
     if (o->emit >= 0 && !o->output)
@@ -118,6 +131,7 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     SOFA_TRY(check_emit(&o, err));
     source = (struct sofa_pattern_source){.spec = argv[1], .from_file = sofa_mask_is_file(argv[1]), .causal = o.causal};
     SOFA_TRY((source.from_file ? read_mask : generate)(&o, &arena, &source, err));
+    SOFA_TRY(check_spans(&o, &source.pattern, err));
     if (o.regular)
         SOFA_TRY(make_regular(&arena, &source, err));
     if (o.svg)

@@ -183,6 +183,8 @@ static void what_a_pattern_says_wrong_is_named(void **state)
             fail_msg("%s: %s", wrong[k].spec, err.text);
     }
     assert_int_equal(sofa_pattern_check("longformer+bigbird:32", NULL), SOFA_OK);
+    assert_int_equal(sofa_pattern_check(" longformer + bigbird:32\t", NULL), SOFA_OK);
+    assert_int_equal(sofa_pattern_check("window: 3", NULL), SOFA_E_INPUT);
 }
 
 int main(void)
