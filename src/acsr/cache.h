@@ -1,0 +1,25 @@
+/*
+ * Within the room: the folder of compiled kernels.  jit.h says what it promises.
+ */
+#ifndef SOFA_ACSR_CACHE_H
+#define SOFA_ACSR_CACHE_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+/* The user's folder, malloc'd; NULL where there is neither a setting nor a home, or no memory. */
+char *sofa_cache_folder(void);
+
+/* Makes the folder where it isn't there (mode 0700) and looks whether only this user can write to it. */
+enum sofa_code sofa_cache_prepare(const char *folder, struct sofa_err *err);
+
+/* Opens an entry that is whole, of this user and not writable by others: *fd, the caller's to close.  Where there is no such
+ * file *fd is -1 and all is well; SOFA_E_IO says what is wrong with one that is there. */
+enum sofa_code sofa_cache_open(const char *path, int *fd, struct sofa_err *err);
+
+/* Appends to the file its own digest, which sofa_cache_open looks for. */
+enum sofa_code sofa_cache_seal(const char *path, struct sofa_err *err);
+
+#endif
