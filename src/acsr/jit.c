@@ -202,12 +202,12 @@ static enum sofa_code build(struct jit *j, const char *cache, struct sofa_genera
         goto out;
     }
     SOFA_TRY(compile(j, object, err));
-    SOFA_TRY(sofa_cache_seal(object, err));
-    SOFA_TRY(sofa_cache_open(object, &fd, err));
-    if (fd < 0) {
+    if (!sofa_file_exists(object)) {
         rc = sofa_fail(err, SOFA_E_EVAL, "the compiler '%s' left no object", j->compiler.argv[0]);
         goto out;
     }
+    SOFA_TRY(sofa_cache_seal(object, err));
+    SOFA_TRY(sofa_cache_open(object, &fd, err));
     SOFA_TRY(load(j, fd, kernel, err));
     j->facts->kept = cache && rename(object, j->entry) == 0;
     if (cache && !j->facts->kept) {

@@ -32,9 +32,12 @@
 #if VEC == 16
 #define TILE_KEYS 16   /* keys whose scores are in registers together */
 #define TILE_COLUMNS 4 /* vectors of V likewise */
-#else
+#elif VEC == 8
 #define TILE_KEYS 4
 #define TILE_COLUMNS 2
+#else
+#define TILE_KEYS 1
+#define TILE_COLUMNS 1
 #endif
 
 struct tile {
@@ -236,7 +239,9 @@ INLINE size_t tile_scores(struct tile *t, const struct tile_keys *keys, const st
     TILE_STEPS(16)
     TILE_STEPS(8)
 #endif
+#if TILE_KEYS >= 4
     TILE_STEPS(4)
+#endif
     TILE_STEPS(1)
     return n;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/pattern.h"
+#include "cli/pattern_run.h"
 #include "transformer/mask.h"
 
 #define SIZE_FALLBACK 1024 /* tokens */
@@ -11,8 +12,8 @@
 
 struct pattern_options {
     long size, columns; /* 0: not given */
-    bool causal, regular, spans, json;
-    const char *tensor, *svg, *output;
+    bool causal, regular, spans, json, run, no_jit;
+    const char *tensor, *svg, *output, *isa;
     int emit;        /* of sofa_pattern_emitters, -1: not given */
     long head_width; /* 0: not given */
 };
@@ -26,10 +27,14 @@ static const struct sofa_option options[] = {
     {ROW(tensor, SOFA_OPTION_STRING, "NAME", "the mask's name in a safetensors file (default: mask, or the only one)")},
     {ROW(spans, SOFA_OPTION_FLAG, NULL, "also every row's first and last key and how many it has")},
     {ROW(svg, SOFA_OPTION_STRING, "FILE", "draws the pattern")},
-    {ROW(emit, SOFA_OPTION_CHOICE, "LANGUAGE", "writes the attention over it as source code: cuda"), .names = sofa_pattern_emitters},
+    {ROW(emit, SOFA_OPTION_CHOICE, "LANGUAGE", "writes the attention over it as source code: c, cuda"), .names = sofa_pattern_emitters},
     {.name = "head-width", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct pattern_options, head_width), .argument = "D",
-     .help = "of the source code (default 64)", .least = 1, .most = 4096},
+     .help = "of the source code and of the run (default 64)", .least = 1, .most = 4096},
     {ROW(output, SOFA_OPTION_STRING, "FILE", "where the source code goes"), .letter = 'o'},
+    {ROW(run, SOFA_OPTION_FLAG, NULL, "runs attention over it here: times, and the difference from double precision")},
+    {ROW(isa, SOFA_OPTION_STRING, "NAME", "instruction set of the run and of C: auto (default), portable, avx2, avx512")},
+    {.name = "no-jit", .kind = SOFA_OPTION_FLAG, .offset = offsetof(struct pattern_options, no_jit),
+     .help = "runs the general kernel alone: none is written and compiled for the pattern"},
     {ROW(json, SOFA_OPTION_FLAG, NULL, "as JSON")},
 };
 
@@ -111,9 +116,31 @@ static enum sofa_code check_emit(const struct pattern_options *o, struct sofa_er
 {
     if (o->emit >= 0 && !o->output)
         return sofa_fail(err, SOFA_E_USAGE, "--emit needs a file to write to: -o FILE");
-    if (o->emit < 0 && (o->output || o->head_width))
-        return sofa_fail(err, SOFA_E_USAGE, "--%s goes with --emit", o->output ? "output" : "head-width");
+    if (o->emit < 0 && o->output)
+        return sofa_fail(err, SOFA_E_USAGE, "--output goes with --emit");
+    if (o->emit < 0 && !o->run && (o->head_width || o->isa))
+        return sofa_fail(err, SOFA_E_USAGE, "--%s goes with --emit or --run", o->head_width ? "head-width" : "isa");
+    if (o->no_jit && !o->run)
+        return sofa_fail(err, SOFA_E_USAGE, "--no-jit goes with --run");
     return SOFA_OK;
+}
+
+/* Prints the pattern and, where it was run, the run. */
+static enum sofa_code show(const struct pattern_options *o, const struct sofa_pattern_source *source,
+                           const struct sofa_pattern_run *ran, struct sofa_err *err)
+{
+    struct cJSON *json;
+
+    if (!o->json) {
+        sofa_pattern_print(source, o->spans);
+        if (o->run)
+            sofa_pattern_run_print(ran);
+        return sofa_output_finish(err);
+    }
+    json = sofa_pattern_json(source, o->spans);
+    if (o->run)
+        cJSON_AddItemToObject(json, "run", sofa_pattern_run_json(ran));
+    return sofa_json_print(json, err);
 }
 
 static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
@@ -121,14 +148,17 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     struct pattern_options o = {.emit = -1};
     struct sofa_arena arena = SOFA_ARENA_INIT;
     struct sofa_pattern_source source;
+    struct sofa_pattern_run ran;
     enum sofa_code rc;
     int operands;
     bool done;
+    size_t d;
 
     SOFA_TRY(sofa_options_read(&sofa_cmd_pattern, argc, argv, &o, &operands, &done, err));
     if (done)
         goto out;
     SOFA_TRY(check_emit(&o, err));
+    d = o.head_width ? (size_t)o.head_width : HEAD_WIDTH_FALLBACK;
     source = (struct sofa_pattern_source){.spec = argv[1], .from_file = sofa_mask_is_file(argv[1]), .causal = o.causal};
     SOFA_TRY((source.from_file ? read_mask : generate)(&o, &arena, &source, err));
     SOFA_TRY(check_spans(&o, &source.pattern, err));
@@ -137,13 +167,10 @@ static enum sofa_code run(int argc, char **argv, struct sofa_err *err)
     if (o.svg)
         SOFA_TRY(sofa_pattern_svg(&source, o.svg, err));
     if (o.emit >= 0)
-        SOFA_TRY(sofa_pattern_emit(&source, o.emit, o.head_width ? (size_t)o.head_width : HEAD_WIDTH_FALLBACK, o.output, err));
-    if (o.json) {
-        rc = sofa_json_print(sofa_pattern_json(&source, o.spans), err);
-    } else {
-        sofa_pattern_print(&source, o.spans);
-        rc = sofa_output_finish(err);
-    }
+        SOFA_TRY(sofa_pattern_emit(&source, o.emit, d, o.isa, o.output, err));
+    if (o.run)
+        SOFA_TRY(sofa_pattern_run(&source, &(struct sofa_pattern_run_options){d, o.isa, o.no_jit}, &ran, err));
+    rc = show(&o, &source, &ran, err);
 out:
     sofa_arena_release(&arena);
     return rc;
@@ -151,7 +178,7 @@ out:
 
 const struct sofa_command sofa_cmd_pattern = {
     "pattern",
-    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--regular] [--spans] [--svg FILE] [--emit LANGUAGE -o FILE [--head-width D]] [--json]",
+    "pattern GENERATOR:NUMBER...[+...]|MASK.npy|MASK.safetensors [--size S] [--columns N] [--causal] [--regular] [--spans] [--svg FILE] [--emit LANGUAGE -o FILE] [--run [--no-jit]] [--head-width D] [--isa NAME] [--json]",
     "shows a regular sparse pattern: which keys each query sees, known before the data",
     options, sizeof options / sizeof *options, 1, 1, run,
 };

@@ -25,9 +25,10 @@ void sofa_pattern_print(const struct sofa_pattern_source *source, bool spans);
 /* A picture of the pattern as an SVG file.  SOFA_E_IO, SOFA_E_NOMEM. */
 enum sofa_code sofa_pattern_svg(const struct sofa_pattern_source *source, const char *path, struct sofa_err *err);
 
-/* Names of what a pattern can be written as, NULL-terminated, and the writing: `language` counts in it, d is the head width.
- * SOFA_E_INPUT for what the language can't hold, SOFA_E_IO. */
+/* Names of what a pattern can be written as, NULL-terminated, and the writing: `language` counts in it, d is the head width,
+ * `isa` the instruction set of C.  SOFA_E_INPUT for what the language can't hold, SOFA_E_IO. */
 extern const char *const sofa_pattern_emitters[];
-enum sofa_code sofa_pattern_emit(const struct sofa_pattern_source *source, int language, size_t d, const char *path, struct sofa_err *err);
+enum sofa_code sofa_pattern_emit(const struct sofa_pattern_source *source, int language, size_t d, const char *isa, const char *path,
+                                 struct sofa_err *err);
 
 #endif
