@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define ROWS 6
+#define ROWS 4
 #define COLUMNS 64 /* four vectors */
 
 /* pw [h][d] halved: [d / COLUMNS][h / 4][COLUMNS][4], and -128 times the sums of the columns. */
@@ -23,13 +23,13 @@ static void pack_weights(const int16_t *pw, size_t h, size_t d, int8_t *w, int32
         }
 }
 
-/* Four values of a row of X, offset to unsigned. */
+/* Four values of a row of X, offset to unsigned: in the vector, so that the broadcast is one with the load. */
 INLINE __m512i four_values(const int8_t *x)
 {
-    uint32_t word;
+    int32_t word;
 
     memcpy(&word, x, 4);
-    return _mm512_set1_epi32((int32_t)(word ^ 0x80808080u));
+    return _mm512_xor_si512(_mm512_set1_epi32(word), _mm512_set1_epi8((char)0x80));
 }
 
 /* One step of a tile: four of h, ROWS rows, COLUMNS columns. */

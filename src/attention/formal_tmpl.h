@@ -1,16 +1,18 @@
 /*
- * The formal stage in vectors: segments of keys outside, so that their rows of K and V stay in the
- * first-level cache while 64 queries pass over them.  Sums run as in the template, bit for bit.
+ * The formal stage in vectors: 16 keys of each of 64 queries in turn, so that the queries pass over the same part
+ * of K and V while it lies in the nearer caches.  No trip count in there depends on the selection: a loop
+ * that ended elsewhere for each query cost more in mispredicted branches than in products.  Sums run as in the
+ * template, bit for bit.
  */
 #include "attention/softmax_tmpl.h"
 
 #include <string.h>
 
 #define QUERIES 64
-#define SEGMENT_FLOATS 8192 /* of K or V: 32 KiB */
+#define KEYS SOFA_LANES /* of a query worked on at once */
 
 #define MOST_VECTORS (128 / VEC) /* of a row of q */
-#define PAIRS(m) (2 * (m) + 4 <= VEC_REGISTERS) /* whether two rows of sums fit in registers */
+#define SUM_VECTORS (VEC_REGISTERS / 2) /* of a row of sums, at once in registers */
 
 #if defined(__AVX512F__)
 /* One dot product in 16 partial sums; m vectors a row. */
@@ -24,10 +26,10 @@ INLINE __m512 partial(const __m512 *q, const float *k, size_t m)
     return acc;
 }
 
-/* Lane l with l + 8, of two products. */
+/* Lane l with l + 8, of two products.  A blend runs in more places than a shuffle, so one of the two operands is. */
 INLINE __m512 fold8(__m512 a, __m512 b)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
 }
 
 INLINE __m512 fold4(__m512 ab, __m512 cd)
@@ -37,9 +39,7 @@ INLINE __m512 fold4(__m512 ab, __m512 cd)
 
 INLINE __m512 fold2(__m512 a, __m512 b)
 {
-    __m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);
-
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
 }
 
 INLINE __m512 fold1(__m512 a, __m512 b)
@@ -99,160 +99,82 @@ INLINE void sixteen_to(const vec *q, const float *k, const uint32_t *keys, float
 }
 #endif
 
-/* Scores of the keys below `end` in whole vectors; what is left over waits for the next segment. */
-INLINE void score_segment(const struct sofa_formal *f, const struct sofa_rows *rows, size_t i, size_t end,
-                          size_t *position, size_t m)
+INLINE void score_keys(const struct sofa_formal *f, size_t row, const uint32_t *keys, float *score, size_t m)
 {
-    const float *row = f->q + (rows->first + i) * f->dp;
-    const uint32_t *keys = rows->keys + rows->start[i];
-    float *score = rows->score + sofa_lane_start(rows, i);
-    size_t n = rows->start[i + 1] - rows->start[i], t = *position;
     vec q[MOST_VECTORS];
 
     UNROLL
     for (size_t c = 0; c < m; c++)
-        q[c] = vec_load(row + VEC * c);
-    for (; t + 16 <= n && keys[t + 15] < end; t += 16)
-        sixteen_to(q, f->k, keys + t, score + t, m);
-    if (end >= f->s && t < n) {
-        uint32_t rest[16];
-
-        for (size_t l = 0; l < 16; l++)
-            rest[l] = keys[t + l < n ? t + l : n - 1];
-        sixteen_to(q, f->k, rest, score + t, m);
-    }
-    *position = t;
+        q[c] = vec_load(f->q + row * f->dp + VEC * c);
+    sixteen_to(q, f->k, keys, score, m);
 }
 
-/* How many of keys [n], which ascend, lie below `end`. */
-INLINE size_t below(const uint32_t *keys, size_t n, size_t end)
+/* A query's weighted rows of V on top of sum; vectors [from, to) of m. */
+INLINE void weigh_columns(const float *v, const uint32_t *keys, const float *weight, float *sum, size_t from,
+                          size_t to, size_t m)
 {
-    size_t t = 0;
+    vec acc[SUM_VECTORS];
 
-#if defined(__AVX512F__)
-    for (; t + 16 <= n; t += 16) {
-        __mmask16 k = _mm512_cmplt_epu32_mask(_mm512_loadu_si512(keys + t), _mm512_set1_epi32((int32_t)end));
-
-        if (k != 0xffff)
-            return t + (size_t)__builtin_popcount(k);
-    }
-#endif
-    while (t < n && keys[t] < end)
-        t++;
-    return t;
-}
-
-/* One query's weighted rows of V, keys [n], on top of acc. */
-INLINE void weigh(const float *v, const uint32_t *keys, const float *weight, size_t n, vec *acc, size_t m)
-{
-    for (size_t t = 0; t < n; t++) {
+    UNROLL
+    for (size_t c = from; c < to; c++)
+        acc[c - from] = vec_load(sum + VEC * c);
+    UNROLL
+    for (size_t t = 0; t < KEYS; t++) {
         const float *row = v + keys[t] * (VEC * m);
         vec w = vec_all(weight[t]);
 
         UNROLL
-        for (size_t c = 0; c < m; c++)
-            acc[c] = vec_fma(w, vec_load(row + VEC * c), acc[c]);
+        for (size_t c = from; c < to; c++)
+            acc[c - from] = vec_fma(w, vec_load(row + VEC * c), acc[c - from]);
     }
+    UNROLL
+    for (size_t c = from; c < to; c++)
+        vec_store(sum + VEC * c, acc[c - from]);
 }
 
-struct weighing {
+INLINE void weigh_keys(const float *v, const uint32_t *keys, const float *weight, float *sum, size_t m)
+{
+    UNROLL
+    for (size_t c = 0; c < m; c += SUM_VECTORS)
+        weigh_columns(v, keys, weight, sum, c, c + SUM_VECTORS < m ? c + SUM_VECTORS : m, m);
+}
+
+/* Of one query. */
+struct share {
+    size_t n; /* keys */
     const uint32_t *keys;
-    const float *weight;
-    size_t left, n; /* keys left, of them in this segment */
-    float *sum;
+    float *score, *weight, *sum;
 };
 
-INLINE void weigh_one(const float *v, const struct weighing *x, size_t m)
-{
-    vec acc[MOST_VECTORS];
-
-    UNROLL
-    for (size_t c = 0; c < m; c++)
-        acc[c] = vec_load(x->sum + VEC * c);
-    weigh(v, x->keys, x->weight, x->n, acc, m);
-    UNROLL
-    for (size_t c = 0; c < m; c++)
-        vec_store(x->sum + VEC * c, acc[c]);
-}
-
-/* Two queries in step, so that their chains of sums overlap. */
-INLINE void weigh_two(const float *v, struct weighing *x, size_t m)
-{
-    size_t both = x[0].n < x[1].n ? x[0].n : x[1].n;
-    vec a[MOST_VECTORS], b[MOST_VECTORS];
-
-    UNROLL
-    for (size_t c = 0; c < m; c++) {
-        a[c] = vec_load(x[0].sum + VEC * c);
-        b[c] = vec_load(x[1].sum + VEC * c);
-    }
-    for (size_t t = 0; t < both; t++) {
-        const float *rowa = v + x[0].keys[t] * (VEC * m), *rowb = v + x[1].keys[t] * (VEC * m);
-        vec wa = vec_all(x[0].weight[t]), wb = vec_all(x[1].weight[t]);
-
-        UNROLL
-        for (size_t c = 0; c < m; c++) {
-            a[c] = vec_fma(wa, vec_load(rowa + VEC * c), a[c]);
-            b[c] = vec_fma(wb, vec_load(rowb + VEC * c), b[c]);
-        }
-    }
-    if (x[0].n > both) /* one of them, whose arrays may otherwise be absent */
-        weigh(v, x[0].keys + both, x[0].weight + both, x[0].n - both, a, m);
-    if (x[1].n > both)
-        weigh(v, x[1].keys + both, x[1].weight + both, x[1].n - both, b, m);
-    UNROLL
-    for (size_t c = 0; c < m; c++) {
-        vec_store(x[0].sum + VEC * c, a[c]);
-        vec_store(x[1].sum + VEC * c, b[c]);
-    }
-}
-
-/* The part of rows [from, to) in keys below `end`; what was done before is not looked at again. */
-INLINE void weigh_segment(const struct sofa_formal *f, struct weighing *x, size_t n, size_t end, size_t m)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i].n = below(x[i].keys, x[i].left, end);
-    for (size_t i = 0; PAIRS(m) && i < n; i += 2)
-        weigh_two(f->v, x + i, m);
-    for (size_t i = 0; !PAIRS(m) && i < n; i++)
-        weigh_one(f->v, x + i, m);
-    for (size_t i = 0; i < n; i++) {
-        x[i].keys += x[i].n;
-        x[i].weight += x[i].n;
-        x[i].left -= x[i].n;
-    }
-}
-
+/* Behind the last key stand others, whose weights are 0: a product with them changes no sum. */
 INLINE void some_rows(const struct sofa_formal *f, const struct sofa_rows *rows, size_t from, size_t to, float *sums,
                       float *out, size_t m)
 {
-    size_t position[QUERIES] = {0}, segment = SEGMENT_FLOATS / f->dp, n = to - from;
-    _Alignas(64) float nobody[128];
-    struct weighing x[QUERIES + 1];
+    size_t n = to - from, most = 0;
+    struct share x[QUERIES];
     double scale[QUERIES];
 
-    for (size_t end = segment; end < f->s + segment; end += segment)
-        for (size_t i = from; i < to; i++)
-            score_segment(f, rows, i, end, &position[i - from], m);
-    for (size_t i = from; i < to; i++) {
-        size_t at = sofa_lane_start(rows, i);
+    for (size_t i = 0; i < n; i++) {
+        size_t start = rows->start[from + i], at = sofa_lane_start(rows, from + i);
 
-        scale[i - from] = f->value_scale / vec_softmax(rows->score + at, rows->weight + at,
-                                                        rows->start[i + 1] - rows->start[i], f->logit_scale);
+        x[i] = (struct share){rows->start[from + i + 1] - start, rows->keys + start, rows->score + at,
+                              rows->weight + at, sums + i * f->dp};
+        most = x[i].n > most ? x[i].n : most;
     }
-    memset(nobody, 0, sizeof nobody);
-    memset(sums, 0, n * f->dp * sizeof *sums);
+    for (size_t t = 0; t < most; t += KEYS)
+        for (size_t i = 0; i < n; i++)
+            if (t < x[i].n)
+                score_keys(f, rows->first + from + i, x[i].keys + t, x[i].score + t, m);
     for (size_t i = 0; i < n; i++)
-        x[i] = (struct weighing){.keys = rows->keys + rows->start[from + i],
-                                 .weight = rows->weight + sofa_lane_start(rows, from + i),
-                                 .left = rows->start[from + i + 1] - rows->start[from + i],
-                                 .sum = sums + i * f->dp};
-    x[n] = (struct weighing){.sum = nobody}; /* beside an odd last one */
-    for (size_t end = segment; end < f->s + segment; end += segment)
-        weigh_segment(f, x, n, end, m);
-    for (size_t i = from; i < to; i++)
+        scale[i] = f->value_scale / vec_softmax(x[i].score, x[i].weight, x[i].n, f->logit_scale);
+    memset(sums, 0, n * f->dp * sizeof *sums);
+    for (size_t t = 0; t < most; t += KEYS)
+        for (size_t i = 0; i < n; i++)
+            if (t < x[i].n)
+                weigh_keys(f->v, x[i].keys + t, x[i].weight + t, x[i].sum, m);
+    for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < f->d; c++)
-            out[i * f->d + c] = (float)(sums[(i - from) * f->dp + c] * scale[i - from]);
+            out[(from + i) * f->d + c] = (float)(x[i].sum[c] * scale[i]);
 }
 
 INLINE void all_rows(const struct sofa_formal *f, const struct sofa_rows *rows, float *sums, float *out, size_t m)

@@ -26,4 +26,10 @@ static inline size_t sofa_chunk_keys(const struct sofa_tiling *tiling)
     return sofa_chunk_tiles(tiling) * tiling->keys + 2 * SOFA_GROUP;
 }
 
+/* Words of scratch for these scores [chunk_keys][GROUP] and, behind them, those of one tile at 16 bits. */
+static inline size_t sofa_chunk_words(const struct sofa_tiling *tiling)
+{
+    return SOFA_GROUP * (sofa_chunk_keys(tiling) + tiling->keys / 2 + 1);
+}
+
 #endif

@@ -33,8 +33,8 @@ struct sofa_formal {
     double value_scale;       /* s_v */
 };
 
-/* Selected keys of consecutive rows: row i holds keys [start[i], start[i + 1]); its scores and
- * weights stand at sofa_lane_start(rows, i), with room for whole lanes. */
+/* Selected keys of consecutive rows: row i holds keys [start[i], start[i + 1]), and SOFA_LANES of any keys stand
+ * behind the last; its scores and weights stand at sofa_lane_start(rows, i), with room for whole lanes. */
 struct sofa_rows {
     size_t first, n; /* rows of the head */
     const size_t *start;
@@ -90,7 +90,7 @@ struct sofa_attention_kernel {
                    uint32_t *keys);
 
     /* Prediction and selection of n <= 16 queries, rows [n] of the head, block_row [n] of the block, both
-     * ascending and none SOFA_NOT_PACKED.  q [words][16] and x [sofa_chunk_keys][16] are scratch.
+     * ascending and none SOFA_NOT_PACKED.  q [words][16] and x [sofa_chunk_words] are scratch.
      * NULL where there are no integer products: then selection goes over `scores`. */
     void (*select)(const struct sofa_packed *packed, const struct sofa_tiling *tiling, const uint32_t *rows,
                    const uint32_t *block_row, size_t n, struct sofa_marks *marks, int32_t *q, int32_t *x);

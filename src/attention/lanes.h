@@ -41,6 +41,20 @@ typedef __m512 reals;    /* 16 floats */
 #define reals_min(a, b) _mm512_min_ps(a, b)
 #define lanes_of(x) _mm512_cvttps_epi32(x)
 #define lanes_bits(x) _mm512_castps_si512(x)
+#define lanes_low(x) _mm512_castsi512_si256(x)
+#define lanes_high(x) _mm512_extracti64x4_epi64(x, 1)
+#define lanes_from(low, high) _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1)
+/* x >> n, lane by lane, rounding down; the exponent of a float that isn't negative */
+#define lanes_shift(x, n) _mm512_srav_epi32(x, n)
+#define lanes_unshift(x, n) _mm512_sllv_epi32(x, n)
+#define lanes_order() _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define lanes_exponent(x) _mm512_sub_epi32(_mm512_srli_epi32(_mm512_castps_si512(x), 23), _mm512_set1_epi32(127))
+
+/* 16 bits of two keys' lanes, which must fit: the lower eight lanes of the one and the other, then the upper. */
+INLINE void store_pair(int16_t *p, lanes x, lanes y)
+{
+    _mm512_store_si512(p, _mm512_packs_epi32(x, y));
+}
 
 /* Row l gets bit j where bit l of column [j] is set, j < 32. */
 INLINE uint32_t transpose_bits(const uint16_t *column, size_t l)
@@ -224,6 +238,41 @@ INLINE lanes lanes_bits(reals x)
     return (lanes){_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)};
 }
 
+INLINE lanes lanes_order(void)
+{
+    return (lanes){_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set_epi32(15, 14, 13, 12, 11, 10, 9, 8)};
+}
+
+#define lanes_low(x) ((x).a)
+#define lanes_high(x) ((x).b)
+#define lanes_from(low, high) ((lanes){low, high})
+
+INLINE lanes lanes_shift(lanes x, lanes n)
+{
+    return BOTH(lanes, _mm256_srav_epi32, x, n);
+}
+
+INLINE lanes lanes_unshift(lanes x, lanes n)
+{
+    return BOTH(lanes, _mm256_sllv_epi32, x, n);
+}
+
+/* Of a float that isn't negative. */
+INLINE lanes lanes_exponent(reals x)
+{
+    lanes bits = lanes_bits(x), bias = lanes_all(127);
+
+    return (lanes){_mm256_sub_epi32(_mm256_srli_epi32(bits.a, 23), bias.a),
+                   _mm256_sub_epi32(_mm256_srli_epi32(bits.b, 23), bias.b)};
+}
+
+/* 16 bits of two keys' lanes, which must fit: the lower eight lanes of the one and the other, then the upper. */
+INLINE void store_pair(int16_t *p, lanes x, lanes y)
+{
+    _mm256_store_si256((__m256i *)p, _mm256_packs_epi32(x.a, y.a));
+    _mm256_store_si256((__m256i *)(p + SOFA_GROUP), _mm256_packs_epi32(x.b, y.b));
+}
+
 /* Row l gets bit j where bit l of column [j] is set, j < 32. */
 INLINE uint32_t transpose_bits(const uint16_t *column, size_t l)
 {
@@ -275,5 +324,45 @@ INLINE void products16(const int32_t *q, const int32_t *k, size_t words, int32_t
         products4(q, k + j, NULL, words, x + j * SOFA_GROUP, false);
 }
 #endif
+
+/* 16-bit integers of two keys, as store_pair leaves them: vectors of 32 bytes also where there are wider ones, whose
+ * comparisons go through mask registers and take longer. */
+struct short_pair {
+    __m256i low, high;
+};
+#define shorts struct short_pair
+
+INLINE shorts shorts_load(const int16_t *p)
+{
+    return (shorts){_mm256_load_si256((const __m256i *)p), _mm256_load_si256((const __m256i *)(p + SOFA_GROUP))};
+}
+
+INLINE shorts shorts_both(lanes x)
+{
+    return (shorts){_mm256_packs_epi32(lanes_low(x), lanes_low(x)), _mm256_packs_epi32(lanes_high(x), lanes_high(x))};
+}
+
+INLINE shorts shorts_add(shorts x, shorts y)
+{
+    return (shorts){_mm256_add_epi16(x.low, y.low), _mm256_add_epi16(x.high, y.high)};
+}
+
+/* -1 where x > y */
+INLINE shorts shorts_greater(shorts x, shorts y)
+{
+    return (shorts){_mm256_cmpgt_epi16(x.low, y.low), _mm256_cmpgt_epi16(x.high, y.high)};
+}
+
+INLINE __m256i total_half(__m256i x)
+{
+    x = _mm256_add_epi16(x, _mm256_shuffle_epi32(x, 0x4e));
+    return _mm256_srai_epi32(_mm256_unpacklo_epi16(x, x), 16);
+}
+
+/* The one key's and the other's together. */
+INLINE lanes shorts_total(shorts x)
+{
+    return lanes_from(total_half(x.low), total_half(x.high));
+}
 
 #endif

@@ -3,26 +3,37 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* One element of a row of words. */
-static void put(int32_t *row, size_t c, int bits, size_t stride, int32_t value)
+/* The first four elements as bytes, or two as halves, of a word. */
+static inline int32_t word_of(const int32_t *x, int bits)
 {
-    int16_t pair = (int16_t)value;
-
     if (bits == 8)
-        ((int8_t *)(row + c / 4 * stride))[c % 4] = (int8_t)value;
-    else
-        memcpy((char *)(row + c / 2 * stride) + c % 2 * sizeof pair, &pair, sizeof pair);
+        return (int32_t)((x[0] & 0xffu) | (x[1] & 0xffu) << 8 | (x[2] & 0xffu) << 16 | (uint32_t)x[3] << 24);
+    return (int32_t)((x[0] & 0xffffu) | (uint32_t)x[1] << 16);
+}
+
+/* x [d] to words a stride apart, 0 behind the last element. */
+static inline void pack_row(const int32_t *x, size_t d, int bits, size_t stride, int32_t *row)
+{
+    size_t n = 32 / (size_t)bits, c = 0;
+    int32_t last[4] = {0};
+
+    for (; c + n <= d; c += n, row += stride)
+        *row = word_of(x + c, bits);
+    if (c < d) {
+        memcpy(last, x + c, (d - c) * sizeof *x);
+        *row = word_of(last, bits);
+    }
 }
 
 static void pack_keys(const struct sofa_khat *khat, int bits, size_t words, int32_t *k, int32_t *bias)
 {
     for (size_t j = 0; j < khat->s; j++) {
-        int32_t *row = k + j / SOFA_GROUP * SOFA_GROUP * words + j % SOFA_GROUP, sum = 0;
+        const int32_t *x = khat->q + j * khat->d;
+        int32_t sum = 0;
 
-        for (size_t c = 0; c < khat->d; c++) {
-            put(row, c, bits, SOFA_GROUP, khat->q[j * khat->d + c]);
-            sum += bits == 8 ? khat->q[j * khat->d + c] : 0;
-        }
+        pack_row(x, khat->d, bits, SOFA_GROUP, k + j / SOFA_GROUP * SOFA_GROUP * words + j % SOFA_GROUP);
+        for (size_t c = 0; bits == 8 && c < khat->d; c++)
+            sum += x[c];
         bias[j] = -64 * sum;
     }
 }
@@ -50,18 +61,20 @@ static uint8_t query_shift(const int32_t *p, const int32_t *largest, size_t d)
     return shift < 31 && least >> shift ? shift : SOFA_NOT_PACKED;
 }
 
+/* half [d] is scratch. */
 static void pack_queries(const int32_t *p, size_t s, size_t d, int bits, size_t words, const int32_t *largest,
-                         int32_t *q, uint8_t *shift)
+                         int32_t *half, int32_t *q, uint8_t *shift)
 {
     for (size_t i = 0; i < s; i++, p += d, q += words) {
         shift[i] = bits == 8 ? 0 : query_shift(p, largest, d);
         if (shift[i] == SOFA_NOT_PACKED)
             continue;
         for (size_t c = 0; c < d; c++) {
-            int32_t half = magnitude(p[c]) / 2 >> shift[i];
+            int32_t x = magnitude(p[c]) / 2 >> shift[i];
 
-            put(q, c, bits, 1, (p[c] < 0 ? -half : half) + (bits == 8 ? 64 : 0));
+            half[c] = (p[c] < 0 ? -x : x) + (bits == 8 ? 64 : 0);
         }
+        pack_row(half, d, bits, 1, q);
     }
 }
 
@@ -86,12 +99,13 @@ enum sofa_code sofa_pack(const struct sofa_khat *khat, const int32_t *p, int q_b
                          struct sofa_arena *arena, struct sofa_err *err)
 {
     size_t s = khat->s, d = khat->d, groups = (s + SOFA_GROUP - 1) / SOFA_GROUP, words;
-    int32_t *largest = sofa_arena_alloc(arena, d, sizeof *largest), *q, *k, *bias;
+    int32_t *largest = sofa_arena_alloc(arena, d, sizeof *largest), *half = sofa_arena_alloc(arena, d, sizeof *half);
+    int32_t *q, *k, *bias;
     uint8_t *shift = sofa_arena_alloc(arena, s, 1);
     int bits;
 
     *packed = (struct sofa_packed){.s = s, .d = d};
-    if (!largest || !shift)
+    if (!largest || !half || !shift)
         return sofa_fail_nomem(err, "packed operands");
     bits = q_bits <= 8 && column_range(khat, largest, 8) ? 8 : column_range(khat, largest, 16) ? 16 : 0;
     if (!bits || d > UINT16_MAX)
@@ -103,7 +117,7 @@ enum sofa_code sofa_pack(const struct sofa_khat *khat, const int32_t *p, int q_b
     if (!q || !k || !bias)
         return sofa_fail_nomem(err, "packed operands");
     pack_keys(khat, bits, words, k, bias);
-    pack_queries(p, s, d, bits, words, largest, q, shift);
+    pack_queries(p, s, d, bits, words, largest, half, q, shift);
     *packed = (struct sofa_packed){s, d, words, bits, q, k, bias, shift};
     return SOFA_OK;
 }

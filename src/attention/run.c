@@ -62,7 +62,7 @@ static enum sofa_code formal_array(const struct head *h, const float *x, int bit
 {
     enum sofa_code rc = SOFA_OK;
     size_t dp = h->formal.dp, d = h->d;
-    float *y = sofa_arena_zalloc(arena, h->s * dp, sizeof *y);
+    float *y = (dp > d ? sofa_arena_zalloc : sofa_arena_alloc)(arena, h->s * dp, sizeof *y);
     int32_t *q = sofa_arena_alloc(arena, d, sizeof *q);
 
     if (!y || !q)
@@ -170,7 +170,7 @@ static enum sofa_code init_block(struct head *h, const struct sofa_attention_par
     h->weight = measured ? sofa_arena_alloc(arena, floats, sizeof *h->weight) : h->score;
     h->sums = sofa_arena_alloc(arena, h->rows * h->formal.dp, sizeof *h->sums);
     h->q = sofa_arena_alloc(arena, SOFA_GROUP * (h->packed.words + 1), sizeof *h->q);
-    h->x = sofa_arena_alloc(arena, SOFA_GROUP * sofa_chunk_keys(&h->tiling), sizeof *h->x);
+    h->x = sofa_arena_alloc(arena, sofa_chunk_words(&h->tiling), sizeof *h->x);
     if (!h->marks.bits || !h->first || !h->keys || !h->list || !h->start || !h->score || !h->weight || !h->sums ||
         !h->q || !h->x)
         return sofa_fail_nomem(err, "a block of queries");
@@ -326,6 +326,7 @@ static struct sofa_rows run_block(struct head *h, size_t from, size_t to, float 
     for (size_t r = 0; r < rows.n; r++)
         h->start[r + 1] = h->start[r] + h->kernel->expand(h->marks.bits + r * h->marks.words, h->marks.words,
                                                           h->keys + h->start[r]);
+    memset(h->keys + h->start[rows.n], 0, SOFA_LANES * sizeof *h->keys);
     h->kernel->formal(&h->formal, &rows, h->sums, out + from * h->d);
     return rows;
 }
