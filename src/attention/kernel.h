@@ -95,6 +95,9 @@ struct sofa_attention_kernel {
     void (*select)(const struct sofa_packed *packed, const struct sofa_tiling *tiling, const uint32_t *rows,
                    const uint32_t *block_row, size_t n, struct sofa_marks *marks, int32_t *q, int32_t *x);
 
+    /* Scores of the first n keys for a query that is SOFA_NOT_PACKED, n rounded up to SOFA_GROUP. */
+    void (*scores_wide)(const struct sofa_packed *packed, size_t row, size_t n, double *out);
+
     /* The indices of set bits; keys has room for SOFA_LANES more.  Returns how many. */
     size_t (*expand)(const uint64_t *bits, size_t words, uint32_t *keys);
 

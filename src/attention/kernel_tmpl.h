@@ -71,6 +71,28 @@ SOFA_UNUSED static void tmpl_scores(const double *a, const double *b, size_t row
     }
 }
 
+SOFA_UNUSED static void tmpl_scores_wide(const struct sofa_packed *packed, size_t row, size_t n, double *out)
+{
+    const int32_t *q = packed->q + row * packed->words;
+
+    for (size_t j = 0; j < n; j += SOFA_GROUP) {
+        const int32_t *k = packed->k + j * packed->words;
+        int64_t acc[SOFA_GROUP] = {0};
+
+        for (size_t c = 0; c < packed->words; c++) {
+            int32_t low = (int16_t)q[c], high = q[c] >> 16;
+
+            for (size_t l = 0; l < SOFA_GROUP; l++) {
+                int32_t word = k[c * SOFA_GROUP + l];
+
+                acc[l] += low * (int16_t)word + high * (word >> 16); /* below 2^30 each */
+            }
+        }
+        for (size_t l = 0; l < SOFA_GROUP; l++)
+            out[j + l] = 2 * (double)acc[l];
+    }
+}
+
 /* R rows by a vector of columns. */
 #define WEIGH_TILE(R)                                                                               \
     do {                                                                                            \
@@ -389,6 +411,7 @@ SOFA_UNUSED static void tmpl_lz_form(int32_t *q, size_t n)
 
 /* Members of a record that no variant has in its own form. */
 #define TMPL_LOOPS                                                                                  \
-    .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,   \
+    .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores,          \
+    .scores_wide = tmpl_scores_wide, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,                  \
     .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
     .rass_phase = tmpl_rass_phase

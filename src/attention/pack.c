@@ -1,5 +1,6 @@
 #include "attention/pack.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -43,34 +44,46 @@ static int32_t magnitude(int32_t x)
     return x < 0 ? -x : x;
 }
 
-/* The shift of a query by which no score can pass SOFA_SCORE_MAX, or SOFA_NOT_PACKED. */
-static uint8_t query_shift(const int32_t *p, const int32_t *largest, size_t d)
+/* What bounds the scores of a query: the largest magnitude of each column of K^ and the largest norm of its rows. */
+struct bounds {
+    int32_t *largest; /* [d] */
+    double norm;
+};
+
+/* The shift of a query by which no score can pass SOFA_SCORE_MAX, or SOFA_NOT_PACKED.  A score is at most the sum
+ * over the columns and at most the product of the norms (Cauchy-Schwarz); partial sums may pass 32 bits, since
+ * they wrap around. */
+static uint8_t query_shift(const int32_t *p, const struct bounds *bounds, size_t d)
 {
-    int64_t bound = 0;
+    double by_column = 0, square = 0, bound;
     int32_t least = INT32_MAX;
     uint8_t shift = 0;
 
     for (size_t c = 0; c < d; c++) {
         int32_t half = magnitude(p[c]) / 2;
 
-        bound += (int64_t)half * largest[c];
+        by_column += (double)half * bounds->largest[c]; /* whole, and below 2^53 */
+        square += (double)half * half;
         least = half && half < least ? half : least;
     }
-    while (bound >> shift > SOFA_SCORE_MAX)
+    bound = sqrt(square) * bounds->norm * (1 + 0x1p-40) + 1;
+    bound = by_column < bound ? by_column : bound;
+    for (; bound > SOFA_SCORE_MAX; bound /= 2)
         shift++;
     return shift < 31 && least >> shift ? shift : SOFA_NOT_PACKED;
 }
 
 /* half [d] is scratch. */
-static void pack_queries(const int32_t *p, size_t s, size_t d, int bits, size_t words, const int32_t *largest,
-                         int32_t *half, int32_t *q, uint8_t *shift)
+static void pack_queries(const int32_t *p, size_t s, size_t d, int bits, size_t words,
+                         const struct bounds *bounds, int32_t *half, int32_t *q, uint8_t *shift)
 {
     for (size_t i = 0; i < s; i++, p += d, q += words) {
-        shift[i] = bits == 8 ? 0 : query_shift(p, largest, d);
-        if (shift[i] == SOFA_NOT_PACKED)
-            continue;
+        int cut;
+
+        shift[i] = bits == 8 ? 0 : query_shift(p, bounds, d);
+        cut = shift[i] == SOFA_NOT_PACKED ? 0 : shift[i];
         for (size_t c = 0; c < d; c++) {
-            int32_t x = magnitude(p[c]) / 2 >> shift[i];
+            int32_t x = magnitude(p[c]) / 2 >> cut;
 
             half[c] = (p[c] < 0 ? -x : x) + (bits == 8 ? 64 : 0);
         }
@@ -78,20 +91,27 @@ static void pack_queries(const int32_t *p, size_t s, size_t d, int bits, size_t 
     }
 }
 
-/* The largest magnitude of each column of K^, and whether all lies within `bits` signed bits. */
-static bool column_range(const struct sofa_khat *khat, int32_t *largest, int bits)
+/* The bounds of K^, and whether all of it lies within `bits` signed bits. */
+static bool find_bounds(const struct sofa_khat *khat, struct bounds *bounds, int bits)
 {
     int32_t least = 0, most = 0;
+    double square = 0;
 
-    memset(largest, 0, khat->d * sizeof *largest);
-    for (size_t j = 0; j < khat->s; j++)
+    memset(bounds->largest, 0, khat->d * sizeof *bounds->largest);
+    for (size_t j = 0; j < khat->s; j++) {
+        int64_t sum = 0;
+
         for (size_t c = 0; c < khat->d; c++) {
             int32_t x = khat->q[j * khat->d + c], m = x == INT32_MIN ? INT32_MAX : magnitude(x);
 
-            largest[c] = m > largest[c] ? m : largest[c];
+            bounds->largest[c] = m > bounds->largest[c] ? m : bounds->largest[c];
             least = x < least ? x : least;
             most = x > most ? x : most;
+            sum += (int64_t)(int16_t)x * (int16_t)x;
         }
+        square = (double)sum > square ? (double)sum : square;
+    }
+    bounds->norm = sqrt(square);
     return least >= -(1 << (bits - 1)) && most < 1 << (bits - 1);
 }
 
@@ -99,15 +119,15 @@ enum sofa_code sofa_pack(const struct sofa_khat *khat, const int32_t *p, int q_b
                          struct sofa_arena *arena, struct sofa_err *err)
 {
     size_t s = khat->s, d = khat->d, groups = (s + SOFA_GROUP - 1) / SOFA_GROUP, words;
-    int32_t *largest = sofa_arena_alloc(arena, d, sizeof *largest), *half = sofa_arena_alloc(arena, d, sizeof *half);
-    int32_t *q, *k, *bias;
+    struct bounds bounds = {.largest = sofa_arena_alloc(arena, d, sizeof *bounds.largest)};
+    int32_t *half = sofa_arena_alloc(arena, d, sizeof *half), *q, *k, *bias;
     uint8_t *shift = sofa_arena_alloc(arena, s, 1);
     int bits;
 
     *packed = (struct sofa_packed){.s = s, .d = d};
-    if (!largest || !half || !shift)
+    if (!bounds.largest || !half || !shift)
         return sofa_fail_nomem(err, "packed operands");
-    bits = q_bits <= 8 && column_range(khat, largest, 8) ? 8 : column_range(khat, largest, 16) ? 16 : 0;
+    bits = q_bits <= 8 && find_bounds(khat, &bounds, 8) ? 8 : find_bounds(khat, &bounds, 16) ? 16 : 0;
     if (!bits || d > UINT16_MAX)
         return SOFA_OK;
     words = bits == 8 ? (d + 3) / 4 : (d + 1) / 2;
@@ -117,7 +137,7 @@ enum sofa_code sofa_pack(const struct sofa_khat *khat, const int32_t *p, int q_b
     if (!q || !k || !bias)
         return sofa_fail_nomem(err, "packed operands");
     pack_keys(khat, bits, words, k, bias);
-    pack_queries(p, s, d, bits, words, largest, half, q, shift);
+    pack_queries(p, s, d, bits, words, &bounds, half, q, shift);
     *packed = (struct sofa_packed){s, d, words, bits, q, k, bias, shift};
     return SOFA_OK;
 }

@@ -5,7 +5,7 @@
  *   8 bits:  p/2 + 64 unsigned, K^ signed; the 64 sum(K^) too much is taken off by `bias`
  *   16 bits: p/2 >> shift, with the least shift of the query for which no sum can pass 31 bits
  * A score is A^ = 2^(1 + shift) times what the product of the packed words gives.  A query whose
- * elements a shift would cut is not packed: it takes the way over doubles.
+ * elements a shift would cut stands there without one: its products are summed in 64 bits.
  */
 #ifndef SOFA_ATTENTION_PACK_H
 #define SOFA_ATTENTION_PACK_H

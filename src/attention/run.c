@@ -97,7 +97,7 @@ out:
     return rc;
 }
 
-/* Operands in double: for kernels without integer products, rows that don't pack, and diagnostics. */
+/* Operands in double: for kernels without integer products, and diagnostics. */
 static enum sofa_code init_doubles(struct head *h, const int32_t *p, const struct sofa_khat *khat,
                                    struct sofa_arena *arena, struct sofa_err *err)
 {
@@ -105,8 +105,7 @@ static enum sofa_code init_doubles(struct head *h, const int32_t *p, const struc
     double *pq = sofa_arena_alloc(arena, s * d, sizeof *pq);
     double *kt = sofa_arena_zalloc(arena, d * h->stride, sizeof *kt);
 
-    h->scores = sofa_arena_alloc(arena, GROUP * h->stride, sizeof *h->scores);
-    if (!pq || !kt || !h->scores)
+    if (!pq || !kt)
         return sofa_fail_nomem(err, "predicted scores");
     for (size_t i = 0; i < s * d; i++)
         pq[i] = p[i];
@@ -116,15 +115,6 @@ static enum sofa_code init_doubles(struct head *h, const int32_t *p, const struc
     h->pq = pq;
     h->kt = kt;
     return SOFA_OK;
-}
-
-static bool all_packed(const struct head *h)
-{
-    size_t slow = 0;
-
-    for (size_t i = 0; h->packed.bits && i < h->s; i++)
-        slow += h->packed.shift[i] == SOFA_NOT_PACKED;
-    return h->packed.bits && !slow;
 }
 
 static enum sofa_code init_scores(struct head *h, const struct sofa_attention_params *params, const float *q,
@@ -142,9 +132,12 @@ static enum sofa_code init_scores(struct head *h, const struct sofa_attention_pa
     h->kernel->quantise(q, n, scale, params->q_bits, p);
     h->kernel->lz_form(p, n);
     h->logit_scale = scale * SOFA_LZ_MEAN * khat->scale / sqrt((double)h->d);
+    h->scores = sofa_arena_alloc(arena, GROUP * h->stride, sizeof *h->scores);
+    if (!h->scores)
+        return sofa_fail_nomem(err, "predicted scores");
     if (h->kernel->select)
         SOFA_TRY(sofa_pack(khat, p, params->q_bits, &h->packed, arena, err));
-    if (diagnosed || !all_packed(h))
+    if (diagnosed || !h->packed.bits)
         SOFA_TRY(init_doubles(h, p, khat, arena, err));
 out:
     return rc;
@@ -245,7 +238,7 @@ static void select_block_double(struct head *h, size_t from, size_t to)
     }
 }
 
-/* Packed rows in groups of 16, whatever lies between them; the others over doubles. */
+/* Packed rows in groups of 16, whatever lies between them; the others one by one. */
 static void select_block_packed(struct head *h, size_t from, size_t to)
 {
     uint32_t rows[SOFA_GROUP], block_row[SOFA_GROUP];
@@ -253,7 +246,7 @@ static void select_block_packed(struct head *h, size_t from, size_t to)
 
     for (size_t i = from; i < to; i++) {
         if (h->packed.shift[i] == SOFA_NOT_PACKED) {
-            score_double(h, i, 1, false);
+            h->kernel->scores_wide(&h->packed, i, sofa_visible(&h->tiling, i), h->scores);
             select_double(h, i, i - from, h->scores);
             continue;
         }
@@ -288,7 +281,7 @@ static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *
     bool scored = (trace || (tally && tally->q)) && !h->fixed;
 
     for (size_t r = 0; r < rows->n; r++) {
-        const double *scores = h->scores ? h->scores + r % GROUP * h->stride : NULL;
+        const double *scores = h->scores + r % GROUP * h->stride;
         const uint32_t *keys = rows->keys + rows->start[r];
         size_t n = rows->start[r + 1] - rows->start[r], row = from + r;
 
