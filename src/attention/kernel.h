@@ -82,6 +82,8 @@ struct sofa_attention_kernel {
 
     double (*max)(const double *x, size_t n);
     size_t (*count)(const double *x, size_t n, double least); /* of x >= least */
+    /* Of x > least; *above those > most.  x can be read up to n rounded up to SOFA_LANES. */
+    size_t (*count_near)(const float *x, size_t n, float least, float most, size_t *above);
     /* q = round-half-even(x / scale), clipped to +-(2^(bits-1) - 1). */
     void (*quantise)(const float *x, size_t n, double scale, int bits, int32_t *q);
 
@@ -111,9 +113,9 @@ struct sofa_attention_kernel {
 
     void (*dense)(const struct sofa_dense *dense);
 
-    /* One phase of a RASS schedule (rass.h) whose budgets are handed out; the number of keys issued, which go
-     * to `order` where it isn't NULL. */
-    size_t (*rass_phase)(struct sofa_rass *rass, uint32_t *order);
+    /* The phases of a RASS schedule (rass.h) of queries whose `held` is set; the number of keys issued, which go to
+     * `order` where it isn't NULL. */
+    size_t (*rass_run)(struct sofa_rass *rass, uint32_t *order);
 
     /* The largest magnitude of x, as the bits of a float (which order as magnitudes do, infinity and NaN on top). */
     uint32_t (*magnitude)(const float *x, size_t n);

@@ -177,21 +177,41 @@ SOFA_UNUSED static double tmpl_exp_sum(double *x, size_t n, double most, double 
     return sum;
 }
 
-SOFA_UNUSED static double tmpl_max(const double *x, size_t n)
-{
-    double m[SOFA_LANES], most = x[0];
-    size_t i = 0;
+/* The largest of x [n], n > 0. */
+#define LARGEST(NAME, TYPE)                                                                         \
+    SOFA_UNUSED static TYPE NAME(const TYPE *x, size_t n)                                           \
+    {                                                                                               \
+        TYPE m[SOFA_LANES], most = x[0];                                                            \
+        size_t i = 0;                                                                               \
+                                                                                                    \
+        for (size_t l = 0; l < SOFA_LANES; l++)                                                     \
+            m[l] = most;                                                                            \
+        for (; i + SOFA_LANES <= n; i += SOFA_LANES)                                                \
+            for (size_t l = 0; l < SOFA_LANES; l++)                                                 \
+                m[l] = x[i + l] > m[l] ? x[i + l] : m[l];                                           \
+        for (; i < n; i++)                                                                          \
+            most = x[i] > most ? x[i] : most;                                                       \
+        for (size_t l = 0; l < SOFA_LANES; l++)                                                     \
+            most = m[l] > most ? m[l] : most;                                                       \
+        return most;                                                                                \
+    }
+LARGEST(tmpl_max, double)
+LARGEST(largest_float, float)
 
-    for (size_t l = 0; l < SOFA_LANES; l++)
-        m[l] = most;
-    for (; i + SOFA_LANES <= n; i += SOFA_LANES)
-        for (size_t l = 0; l < SOFA_LANES; l++)
-            m[l] = x[i + l] > m[l] ? x[i + l] : m[l];
-    for (; i < n; i++)
-        most = x[i] > most ? x[i] : most;
-    for (size_t l = 0; l < SOFA_LANES; l++)
-        most = m[l] > most ? m[l] : most;
-    return most;
+SOFA_UNUSED static size_t tmpl_count_near(const float *x, size_t n, float least, float most, size_t *above)
+{
+    int32_t near = 0, far = 0;
+
+    for (size_t i = 0; i < n; i += SOFA_LANES) {
+        int32_t left = n - i < SOFA_LANES ? (int32_t)(n - i) : SOFA_LANES;
+
+        for (int32_t l = 0; l < SOFA_LANES; l++) {
+            near += (l < left) & (x[i + (size_t)l] > least);
+            far += (l < left) & (x[i + (size_t)l] > most);
+        }
+    }
+    *above = (size_t)far;
+    return (size_t)near;
 }
 
 SOFA_UNUSED static size_t tmpl_count(const double *x, size_t n, double least)
@@ -257,27 +277,10 @@ static inline float sum_lanes(float a[SOFA_LANES])
     return a[0];
 }
 
-static inline float max_row(const float *x, size_t n)
-{
-    float m[SOFA_LANES], most = x[0];
-    size_t i = 0;
-
-    for (size_t l = 0; l < SOFA_LANES; l++)
-        m[l] = most;
-    for (; i + SOFA_LANES <= n; i += SOFA_LANES)
-        for (size_t l = 0; l < SOFA_LANES; l++)
-            m[l] = x[i + l] > m[l] ? x[i + l] : m[l];
-    for (; i < n; i++)
-        most = x[i] > most ? x[i] : most;
-    for (size_t l = 0; l < SOFA_LANES; l++)
-        most = m[l] > most ? m[l] : most;
-    return most;
-}
-
 /* weight = exp((score - max) scale); both are padded to whole lanes, the padding of weight becomes 0. */
 SOFA_UNUSED static float tmpl_softmax(float *score, float *weight, size_t n, float scale)
 {
-    float acc[SOFA_LANES] = {0}, most = max_row(score, n);
+    float acc[SOFA_LANES] = {0}, most = largest_float(score, n);
     size_t padded = sofa_padded(n, SOFA_LANES);
 
     for (size_t i = n; i < padded; i++)
@@ -413,5 +416,6 @@ SOFA_UNUSED static void tmpl_lz_form(int32_t *q, size_t n)
 #define TMPL_LOOPS                                                                                  \
     .magnitude = tmpl_magnitude, .lz_form = tmpl_lz_form, .scores = tmpl_scores,          \
     .scores_wide = tmpl_scores_wide, .weigh = tmpl_weigh, .exp_sum = tmpl_exp_sum,                  \
-    .max = tmpl_max, .count = tmpl_count, .emit = tmpl_emit, .quantise = tmpl_quantise,             \
-    .rass_phase = tmpl_rass_phase
+    .max = tmpl_max, .count = tmpl_count, .count_near = tmpl_count_near, .emit = tmpl_emit,         \
+    .quantise = tmpl_quantise,                                                                      \
+    .rass_run = tmpl_rass_run

@@ -6,7 +6,8 @@
  * in bit planes too.  A phase starts with serves = waiting (every query with keys left has budget).  A key
  * that is issued goes out of the race for the phase (`issued`); its column of serves is stale from then on.
  * A query takes every key it holds that is issued while it has budget, so its row of held is brought up to
- * date once a phase, when its budget is used up.  The most that a key serves never grows within a phase, so the upper planes of serves drop out one by one.
+ * date once a phase, when its budget is used up.  The most that a key serves never grows within a phase, so the
+ * upper planes of serves drop out one by one.
  * Every query uses up its budget in each phase, hence after i phases it has max(0, n - i g) keys left.
  */
 #ifndef SOFA_ATTENTION_RASS_H

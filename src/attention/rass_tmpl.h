@@ -1,102 +1,9 @@
 /*
- * One phase of RASS on bit planes (rass.h), compiled once per instruction set: eight words are one
- * vector where the machine has it, four or two elsewhere.
+ * RASS on bit planes (rass.h), compiled once per instruction set.
  */
 #include <string.h>
 
-#include "attention/kernel.h"
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
-typedef uint64_t plane_words __attribute__((vector_size(8 * SOFA_RASS_STEP)));
-
-#define PLANES_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define PLANES_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define PLANES_UNROLL _Pragma("GCC unroll 8")
-#endif
-
-PLANES_INLINE bool any_bit(const plane_words *x)
-{
-#if defined(__AVX512F__)
-    __m512i y;
-
-    memcpy(&y, x, sizeof y);
-    return _mm512_test_epi64_mask(y, y);
-#else
-    uint64_t any = 0;
-
-    for (size_t i = 0; i < SOFA_RASS_STEP; i++)
-        any |= (*x)[i];
-    return any;
-#endif
-}
-
-/* Bit i: whether word i has any. */
-PLANES_INLINE uint64_t words_with_bits(const plane_words *x)
-{
-#if defined(__AVX512F__)
-    __m512i y;
-
-    memcpy(&y, x, sizeof y);
-    return _mm512_test_epi64_mask(y, y);
-#else
-    uint64_t words = 0;
-
-    for (size_t i = 0; i < SOFA_RASS_STEP; i++)
-        words |= (uint64_t)((*x)[i] != 0) << i;
-    return words;
-#endif
-}
-
-/* Bit by bit: the sum of three without the carry, and its carry; the borrow of p - a - b. */
-PLANES_INLINE void sum_of_three(const plane_words *a, const plane_words *b, const plane_words *c, plane_words *sum)
-{
-#if defined(__AVX512F__)
-    __m512i x, y, z;
-
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    memcpy(&z, c, sizeof z);
-    x = _mm512_ternarylogic_epi64(x, y, z, 0x96);
-    memcpy(sum, &x, sizeof x);
-#else
-    *sum = *a ^ *b ^ *c;
-#endif
-}
-
-PLANES_INLINE void carry_of_three(const plane_words *a, const plane_words *b, const plane_words *c, plane_words *carry)
-{
-#if defined(__AVX512F__)
-    __m512i x, y, z;
-
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    memcpy(&z, c, sizeof z);
-    x = _mm512_ternarylogic_epi64(x, y, z, 0xe8);
-    memcpy(carry, &x, sizeof x);
-#else
-    *carry = (*a & *b) | (*c & (*a | *b));
-#endif
-}
-
-PLANES_INLINE void borrow_of(const plane_words *p, const plane_words *a, const plane_words *b, plane_words *borrow)
-{
-#if defined(__AVX512F__)
-    __m512i x, y, z;
-
-    memcpy(&x, p, sizeof x);
-    memcpy(&y, a, sizeof y);
-    memcpy(&z, b, sizeof z);
-    x = _mm512_ternarylogic_epi64(x, y, z, 0x8e);
-    memcpy(borrow, &x, sizeof x);
-#else
-    *borrow = (~*p & (*a | *b)) | (*a & *b);
-#endif
-}
+#include "attention/planes.h"
 
 /* Strikes what was issued off the keys at `row`, which a query held; `leaves`: it has used up its budget, so this
  * is for good. */
@@ -425,7 +332,7 @@ static size_t top_plane(const struct sofa_rass *x)
     return top;
 }
 
-SOFA_UNUSED static size_t tmpl_rass_phase(struct sofa_rass *x, uint32_t *order)
+static size_t run_phase(struct sofa_rass *x, uint32_t *order)
 {
     size_t issued = 0, top = top_plane(x), serving = top;
 
@@ -443,4 +350,77 @@ SOFA_UNUSED static size_t tmpl_rass_phase(struct sofa_rass *x, uint32_t *order)
             subtract_list(x, spent, serving);
     }
     return issued;
+}
+
+/* The holders of each key from what the queries hold. */
+static void find_holders(struct sofa_rass *x)
+{
+    plane_words squares[64];
+
+    for (size_t rw = 0; rw < x->row_words; rw++)
+        for (size_t w = 0; w < x->words; w += SOFA_RASS_STEP) {
+            size_t rows = x->rows - rw * 64 < 64 ? x->rows - rw * 64 : 64;
+            uint64_t *held = x->held + rw * 64 * x->words + w, *holders = x->holders + w * 64 * x->row_words + rw;
+
+            memset(squares, 0, sizeof squares);
+            for (size_t i = 0; i < rows; i++)
+                memcpy(&squares[i], held + i * x->words, sizeof *squares);
+            transpose_squares(squares);
+            for (size_t i = 0; i < 64; i++)
+                for (size_t e = 0; e < SOFA_RASS_STEP; e++)
+                    holders[(e * 64 + i) * x->row_words] = squares[i][e];
+        }
+}
+
+/* Counts the holders of each key. */
+static void count_waiting(struct sofa_rass *x)
+{
+    memset(x->held + x->rows * x->words, 0, x->words * sizeof *x->held);
+    memset(x->issued, 0, x->words * sizeof *x->issued);
+    for (size_t r = 0; r < x->rows; r++)
+        x->list[r] = (uint32_t)r;
+    change_serves(x, x->rows, x->planes, true);
+    memcpy(x->waiting, x->serves, x->planes * x->words * sizeof *x->waiting);
+}
+
+/* Gives each query of word rw in `queries` a budget of n. */
+static void hand_out(struct sofa_rass *x, size_t rw, uint64_t queries, size_t n)
+{
+    for (size_t b = 0; b < x->budget_planes; b++)
+        x->budget[b * x->row_words + rw] |= n >> b & 1 ? queries : 0;
+    x->busy[rw] |= queries;
+}
+
+/* Hands out the budgets of a phase; the number of queries that have any. */
+static size_t start_phase(struct sofa_rass *x)
+{
+    memset(x->budget, 0, x->budget_planes * x->row_words * sizeof *x->budget);
+    memset(x->busy, 0, x->row_words * sizeof *x->busy);
+    x->busy_rows = 0;
+    if (x->least >= x->g && x->done <= x->least - x->g) { /* all have enough */
+        for (size_t r = 0; r < x->rows; r += 64)
+            hand_out(x, r / 64, ~(uint64_t)0 >> (x->rows - r < 64 ? 64 - (x->rows - r) : 0), x->g);
+        x->busy_rows = x->rows;
+    } else {
+        for (size_t r = 0; r < x->rows; r++)
+            if (x->n[r] > x->done) {
+                size_t left = x->n[r] - x->done;
+
+                hand_out(x, r / 64, (uint64_t)1 << r % 64, left < x->g ? left : x->g);
+                x->busy_rows++;
+            }
+    }
+    x->done += x->g;
+    return x->busy_rows;
+}
+
+SOFA_UNUSED static size_t tmpl_rass_run(struct sofa_rass *x, uint32_t *order)
+{
+    size_t loads = 0;
+
+    find_holders(x);
+    count_waiting(x);
+    while (start_phase(x))
+        loads += run_phase(x, order ? order + loads : NULL);
+    return loads;
 }

@@ -86,35 +86,42 @@ static float float_below(double x)
     return (double)f > x ? nextafterf(f, -INFINITY) : f;
 }
 
-static int count_above(const float *scores, size_t n, float least)
-{
-    int count = 0;
-
-    for (size_t i = 0; i < n; i++)
-        count += scores[i] > least;
-    return count;
-}
-
-/* Whether a key of the tile, keys [n], has a larger formal score than `first`.  float scores decide
- * where they are further apart than their rounding, integers elsewhere. */
+/* Whether a key of the tile, keys [n], has a larger formal score than keys [at].  float scores decide where they are
+ * further apart than their rounding, integers elsewhere. */
 static bool mispredicted(const struct sofa_tally *t, size_t row, const uint32_t *keys, const float *scores, size_t n,
-                         uint32_t first, double rounding)
+                         size_t at, double rounding)
 {
-    double predicted = 0;
-    size_t at = 0;
+    double predicted = scores[at];
+    float least = nextafterf(float_below(predicted - rounding), -INFINITY);
+    size_t larger, near = t->kernel->count_near(scores, n, least, float_below(predicted + rounding), &larger);
 
-    while (at < n && keys[at] != first)
-        at++;
-    predicted = at < n ? scores[at] : 0;
-    if (count_above(scores, n, float_below(predicted + rounding)))
-        return true;
-    if (count_above(scores, n, nextafterf(float_below(predicted - rounding), -INFINITY)) < 2)
-        return false;
-    predicted = exact_score(t->formal, row, first);
+    if (larger || near < 2)
+        return larger > 0;
+    predicted = exact_score(t->formal, row, keys[at]);
     for (size_t i = 0; i < n; i++)
         if (exact_score(t->formal, row, keys[i]) > predicted)
             return true;
     return false;
+}
+
+/* How many of keys [n] lie below `end`; they ascend, and `guess` of them may be right. */
+static size_t keys_below(const uint32_t *keys, size_t n, size_t end, size_t guess)
+{
+    size_t t = guess <= n && (!guess || keys[guess - 1] < end) ? guess : 0;
+
+    while (t < n && keys[t] < end)
+        t++;
+    return t;
+}
+
+/* The place of a key that is there. */
+static size_t place_of(const uint32_t *keys, size_t n, uint32_t key)
+{
+    int32_t below = 0;
+
+    for (size_t t = 0; t < n; t++)
+        below += (int32_t)keys[t] < (int32_t)key;
+    return (size_t)below;
 }
 
 static void tally_firsts(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const uint32_t *first,
@@ -123,19 +130,16 @@ static void tally_firsts(struct sofa_tally *t, size_t row, const uint32_t *keys,
     /* each lane adds dp/LANES products, the tree four times; both sides of the comparison may be off */
     double steps = (double)t->formal->dp / SOFA_LANES + 5;
     double rounding = 2 * steps * FLT_EPSILON * norm(t->formal->q + row * t->formal->dp, t->formal->dp);
-    size_t from = 0;
+    size_t m = 0;
 
     rounding *= t->largest_key_norm;
-    for (size_t tile = 0; tile < t->tiling->tiles; tile++) {
-        size_t end = (tile + 1) * t->tiling->keys, to = from;
-
-        while (to < n && keys[to] < end)
-            to++;
-        if (to > from) {
+    for (size_t tile = 0, from = 0; from < n; tile++, from += m) {
+        m = keys_below(keys + from, n - from, (tile + 1) * t->tiling->keys, m);
+        if (m) {
             t->firsts++;
-            t->mispredicted += mispredicted(t, row, keys + from, scores + from, to - from, first[tile], rounding);
+            t->mispredicted += mispredicted(t, row, keys + from, scores + from, m,
+                                            place_of(keys + from, m, first[tile]), rounding);
         }
-        from = to;
     }
 }
 

@@ -41,8 +41,8 @@ struct sofa_tally {
 enum sofa_code sofa_tally_init(struct sofa_tally *tally, enum sofa_stats_level level, const float *q, const float *k,
                                const float *v, struct sofa_arena *arena, struct sofa_err *err);
 
-/* A row's selection (keys [n]; first [tiles], NULL where nothing is predicted, `predicted` then too) and the formal scores of its keys, [n] in `formal_scores`;
- * `predicted` its A^, `out` its output [d]. */
+/* A row's selection (keys [n]; first [tiles], NULL where nothing is predicted, `predicted` then too) and the formal
+ * scores of its keys, [n] in `formal_scores`; `predicted` its A^, `out` its output [d]. */
 void sofa_tally_row(struct sofa_tally *tally, size_t row, const uint32_t *keys, size_t n, const uint32_t *first,
                     const float *formal_scores, const double *predicted, const float *out);
 
