@@ -281,7 +281,7 @@ static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *
     bool scored = (trace || (tally && tally->q)) && !h->fixed;
 
     for (size_t r = 0; r < rows->n; r++) {
-        const double *scores = h->scores + r % GROUP * h->stride;
+        const double *scores = h->fixed ? NULL : h->scores + r % GROUP * h->stride;
         const uint32_t *keys = rows->keys + rows->start[r];
         size_t n = rows->start[r + 1] - rows->start[r], row = from + r;
 
