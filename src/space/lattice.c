@@ -257,6 +257,18 @@ void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa
     sofa_patterns_settle(&space->patterns, design);
 }
 
+void sofa_space_representative(const struct sofa_space *space, const int *x, int *representative)
+{
+    struct sofa_design design;
+
+    sofa_space_design(space, x, &design);
+    for (size_t i = 0; i < space->dims; i++) {
+        const struct sofa_space_dim *d = &space->dim[i];
+
+        representative[i] = sofa_patterns_idle(&space->patterns, &design, d->parameter->key, d->layer) ? 0 : x[i];
+    }
+}
+
 double sofa_space_points(const struct sofa_space *space)
 {
     double points = 1;

@@ -97,3 +97,16 @@ void sofa_patterns_settle(const struct sofa_patterns *p, struct sofa_design *des
         s->khat_bits = s->q_bits = NARROWEST_BITS;
     }
 }
+
+bool sofa_patterns_idle(const struct sofa_patterns *p, const struct sofa_design *design, const char *key, int layer)
+{
+    static const char *const settled[] = {"tiles", "topk", "radius", "reference", "khat_bits", "q_bits"};
+    int from = layer < 0 ? 0 : layer, to = layer < 0 ? design->layers : layer + 1;
+    bool idle = false;
+
+    for (size_t i = 0; i < sizeof settled / sizeof *settled; i++)
+        idle = idle || strcmp(settled[i], key) == 0;
+    for (int l = from; l < to; l++)
+        idle = idle && p->choice[design->layer[l].pattern].fixed;
+    return idle;
+}

@@ -43,5 +43,7 @@ enum sofa_code sofa_patterns_add(struct sofa_patterns *patterns, const char *tex
 /* Settings that have no effect take one value, so that designs that do the same are the same: with a fixed pattern a
  * layer has 1 tile, top-k 100 %, no clipping, and the narrowest prediction (4 bits). */
 void sofa_patterns_settle(const struct sofa_patterns *patterns, struct sofa_design *design);
+/* Whether a setting, by its key, has no effect on a layer of the design (-1: on any). */
+bool sofa_patterns_idle(const struct sofa_patterns *patterns, const struct sofa_design *design, const char *key, int layer);
 
 #endif

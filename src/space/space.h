@@ -147,6 +147,10 @@ size_t sofa_space_keys(const struct sofa_space *space, const char *keys[SOFA_OUT
 /* The design at a point of the lattice, with settings that have no effect at one value (sofa_patterns_settle). */
 void sofa_space_design(const struct sofa_space *space, const int *x, struct sofa_design *design);
 
+/* The point that stands for all that have the same design: settings without effect at their first level.  Designs of
+ * points with the same one are the same. */
+void sofa_space_representative(const struct sofa_space *space, const int *x, int *representative);
+
 /* Number of points, as a double: it may be 1e40. */
 double sofa_space_points(const struct sofa_space *space);
 

@@ -15,6 +15,29 @@ static bool cancelled(const struct sofa_loop *l)
     return l->options->cancel && atomic_load(l->options->cancel);
 }
 
+/* Whether another point with the same design was asked for. */
+static bool has_twin(struct sofa_loop *l, const int *x)
+{
+    if (!l->representative || sofa_lattice_find(&l->points, x) != SOFA_LATTICE_NONE)
+        return false;
+    sofa_space_representative(l->problem->space, x, l->representative);
+    return sofa_lattice_find(&l->designs, l->representative) != SOFA_LATTICE_NONE;
+}
+
+static enum sofa_code note_point(struct sofa_loop *l, const int *x, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+    size_t index;
+
+    if (!l->representative)
+        return SOFA_OK;
+    SOFA_TRY(sofa_lattice_add(&l->points, x, &index, err));
+    sofa_space_representative(l->problem->space, x, l->representative);
+    rc = sofa_lattice_add(&l->designs, l->representative, &index, err);
+out:
+    return rc;
+}
+
 /* What the optimiser may know of a point without evaluating it. */
 void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
 {
@@ -29,7 +52,7 @@ void sofa_loop_cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
     else
         statistics = l->problem->given;
     sofa_evaluate_cheaply(l->problem, &design, &statistics, &e);
-    out->feasible = e.feasible;
+    out->feasible = e.feasible && !has_twin(l, x);
     for (size_t i = 0; i < l->problem->n_slots; i++) {
         const struct sofa_problem_objective *o = &l->problem->objective[i];
 
@@ -59,6 +82,7 @@ static enum sofa_code submit(struct sofa_loop *l, const int *x, struct sofa_err 
 
     *f = (struct sofa_flight){.loop = l, .trial.id = l->asked};
     SOFA_TRY(sofa_trial_new(&f->trial, l->problem, x, err));
+    SOFA_TRY(note_point(l, x, err));
     l->asked++;
     if (f->trial.id < l->n_stored) {
         f->stored = f->done = true;

@@ -5,6 +5,7 @@
 #define SOFA_STUDY_LOOP_H
 
 #include "exec/workers.h"
+#include "opt/lattice.h"
 #include "opt/optimizer.h"
 #include "study/evaluate.h"
 #include "study/predict.h"
@@ -30,6 +31,8 @@ struct sofa_loop {
     struct sofa_store *store;
     struct sofa_optimizer *optimizer;
     struct sofa_opt_dim *dim;
+    struct sofa_lattice points, designs; /* asked for: as they are, and their representatives */
+    int *representative;                 /* [dims] scratch; NULL where every point is a design of its own */
     struct sofa_predictor *predictor;
     struct sofa_measurements *measurements;
     struct sofa_workers *workers;

@@ -61,6 +61,23 @@ static enum sofa_code describe_dims(struct sofa_loop *l, struct sofa_err *err)
     return SOFA_OK;
 }
 
+/* With patterns of keys several points may have the same design: one of them is enough. */
+static enum sofa_code start_twins(struct sofa_loop *l, struct sofa_err *err)
+{
+    const struct sofa_space *space = l->problem->space;
+    enum sofa_code rc;
+
+    if (space->patterns.count <= 1 || !space->dims)
+        return SOFA_OK;
+    SOFA_TRY(sofa_lattice_init(&l->points, space->dims, l->dim, err));
+    SOFA_TRY(sofa_lattice_init(&l->designs, space->dims, l->dim, err));
+    l->representative = calloc(space->dims, sizeof *l->representative);
+    if (!l->representative)
+        return sofa_fail_nomem(err, "the optimiser");
+out:
+    return rc;
+}
+
 static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
 {
     const struct sofa_problem *p = l->problem;
@@ -139,6 +156,7 @@ static enum sofa_code set_up(struct sofa_loop *l, struct sofa_err *err)
 
     SOFA_TRY(check_algorithm(l->study, l->options, err));
     SOFA_TRY(describe_dims(l, err));
+    SOFA_TRY(start_twins(l, err));
     SOFA_TRY(start_predictor(l, err));
     SOFA_TRY(sofa_measurements_new(SOFA_KEPT_MEASUREMENTS, &l->measurements, err));
     SOFA_TRY(sofa_problem_measure_dense(l->problem, l->options->cancel, err));
@@ -172,6 +190,9 @@ static void take_down(struct sofa_loop *l)
     free(l->evaluator);
     free(l->flight);
     free(l->cheap);
+    sofa_lattice_release(&l->points);
+    sofa_lattice_release(&l->designs);
+    free(l->representative);
     free(l->dim);
 }
 

@@ -142,4 +142,34 @@ says 'nowhere.yaml: cannot read' "is named"
 exits 2 "a command that is not known" "$SOFA_DSE" explor small.yaml
 exits 2 "an option that is not known" "$SOFA_DSE" explore small.yaml --sed 3
 says "did you mean '--seed'" "with what was meant"
+
+# patterns of keys: settings without effect make no other design, so that 13 of 18 points are enough
+sed -e 's/^name.*/name: patterns/' -e 's/window: 128, windows: 2/window: 64/' -e '/^parameters/,/^search/d' small.yaml >patterns.yaml
+cat >>patterns.yaml <<END
+parameters:
+  pattern: {values: [none, "window:8", "window:8 + global_columns:2/topk"]}
+  topk: [5 %, 10 %, 20 %]
+  tiles: [2, 4]
+objectives: [latency, energy, accuracy_loss]
+search: {algorithm: exhaustive, evaluations: 100, seed: 1}
+END
+exits 0 "a space with patterns is searched" "$SOFA_DSE" explore patterns.yaml --jobs 2 --progress none
+is "$(sqlite3 patterns.study/study.db 'SELECT count(*) FROM evaluation')" 13 "each design once, whatever its idle settings say"
+is "$(sqlite3 patterns.study/study.db "SELECT count(DISTINCT value) FROM metric WHERE name = 'latency'")" 13 "no two of them the same"
+sqlite3 patterns.study/study.db "SELECT source FROM metric WHERE name = 'latency'" | grep -c 'static pattern in 4 of 4 layers' >"$tap_dir/static"
+is "$(cat "$tap_dir/static")" 1 "the source of the static one's numbers says so"
+exits 0 "at one job" "$SOFA_DSE" explore patterns.yaml --jobs 1 -o patterns1 --progress none
+cmp -s patterns.study/pareto.json patterns1/pareto.json
+ok $? "the same front, byte for byte"
+grep -q '"pattern":[[:space:]]*"window:8"' patterns1/pareto.json
+ok $? "which has patterns by their names"
+exits 0 "a point of it can be evaluated" "$SOFA_DSE" evaluate patterns.yaml --point patterns1/pareto.json --simulate --json
+exits 0 "and explained" "$SOFA_DSE" evaluate patterns.yaml --set pattern=window:9 --set pattern.1=none --set topk='20 %' --explain dram_bytes
+grep -q '^layer 0: static pattern window:9, counted: 595 of 2080 query-key pairs' "$tap_dir/out"
+ok $? "with what was counted of a pattern"
+exits 2 "a pattern that is not known is refused" "$SOFA_DSE" evaluate patterns.yaml --set pattern=windw:9
+says "did you mean 'window'" "with a suggestion"
+sed 's/"window:8"/"windw:8"/' patterns.yaml >bad.yaml
+exits 2 "so is one in a file" "$SOFA_DSE" explore bad.yaml
+says "^sofa-dse: bad.yaml:6:28: pattern: no generator is called 'windw'" "at its place"
 finish
