@@ -115,6 +115,8 @@ static void add_head(cJSON *root, const struct sofa_study *s)
         add_evaluator(root, space);
     else
         add_workload(root, s->problem);
+    if (space->patterns.count > 1)
+        cJSON_AddItemToObject(root, "patterns", cJSON_CreateStringArray(space->patterns.names, space->patterns.count));
     cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
     cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
     o = cJSON_AddObjectToObject(root, "search");

@@ -132,32 +132,57 @@ static enum sofa_code read_constraints(struct reading *r)
     return d->constraint ? SOFA_OK : sofa_fail_nomem(r->err, r->file);
 }
 
+/* Names in the order of their numbers, NULL-terminated. */
+static enum sofa_code read_names(struct reading *r, const cJSON *list, size_t n, const char *const **out)
+{
+    const char **names = sofa_arena_zalloc(&r->data->history.arena, n + 1, sizeof *names);
+    const cJSON *value;
+    size_t i = 0;
+
+    if (!names)
+        return sofa_fail_nomem(r->err, r->file);
+    cJSON_ArrayForEach(value, list)
+    {
+        if (!cJSON_IsString(value))
+            return fail(r, "a value of a parameter is not a text");
+        names[i] = keep(r, value->valuestring);
+        if (!names[i++])
+            return sofa_fail_nomem(r->err, r->file);
+    }
+    *out = names;
+    return SOFA_OK;
+}
+
 /* The parameters of an outside evaluator, as the front tells them. */
 static enum sofa_code read_row(struct reading *r, const cJSON *item, struct sofa_parameter *p)
 {
-    struct sofa_arena *arena = &r->data->history.arena;
     const char *name = text_of(item, "name"), *unit = text_of(item, "unit");
-    const cJSON *value, *values;
-    const char **names;
-    size_t n, i = 0;
+    const cJSON *values;
+    enum sofa_code rc;
+    size_t n;
 
     if (!name || !unit)
         return fail(r, "a parameter of the evaluator lacks its name or unit");
     values = list_of(item, "values", &n);
     *p = (struct sofa_parameter){.key = keep(r, name), .unit = keep(r, unit), .help = "",
                                  .kind = n ? SOFA_PARAMETER_CHOICE : SOFA_PARAMETER_NUMBER};
-    p->names = names = sofa_arena_zalloc(arena, n + 1, sizeof *names);
-    if (!p->key || !p->unit || !names)
-        return sofa_fail_nomem(r->err, r->file);
-    cJSON_ArrayForEach(value, values)
-    {
-        if (!cJSON_IsString(value))
-            return fail(r, "a value of the evaluator is not a text");
-        names[i] = keep(r, value->valuestring);
-        if (!names[i++])
-            return sofa_fail_nomem(r->err, r->file);
-    }
-    return SOFA_OK;
+    SOFA_TRY(read_names(r, values, n, &p->names));
+    if (!p->key || !p->unit)
+        rc = sofa_fail_nomem(r->err, r->file);
+out:
+    return rc;
+}
+
+/* Our own row, with the names that the space gave its patterns. */
+static enum sofa_code read_patterns(struct reading *r, struct sofa_parameter *p)
+{
+    const struct sofa_parameter *own = sofa_parameter_find("pattern");
+    const cJSON *list;
+    size_t n;
+
+    list = list_of(r->root, "patterns", &n);
+    *p = *own;
+    return n ? read_names(r, list, n, &p->names) : SOFA_OK;
 }
 
 /* What is known of the axes: rows of the evaluator, or of our own table by the name before the dot. */
@@ -171,12 +196,13 @@ static enum sofa_code read_parameters(struct reading *r)
     size_t n;
     const cJSON *list = list_of(evaluator, "parameters", &n);
 
-    table = sofa_arena_zalloc(&d->history.arena, n + 1, sizeof *table);
+    table = sofa_arena_zalloc(&d->history.arena, n + 1, sizeof *table); /* the last: patterns */
     d->parameter = sofa_arena_zalloc(&d->history.arena, d->history.n_parameters + 1, sizeof *d->parameter);
     if (!table || !d->parameter)
         return sofa_fail_nomem(r->err, r->file);
     for (size_t i = 0; i < n; i++)
         SOFA_TRY(read_row(r, cJSON_GetArrayItem(list, (int)i), &table[i]));
+    SOFA_TRY(read_patterns(r, &table[n]));
     for (size_t k = 0; k < d->history.n_parameters; k++) {
         const char *name = d->history.parameter[k];
 
@@ -185,7 +211,7 @@ static enum sofa_code read_parameters(struct reading *r)
                 d->parameter[k] = &table[i];
         snprintf(key, sizeof key, "%.*s", (int)strcspn(name, "."), name);
         if (!d->outside)
-            d->parameter[k] = sofa_parameter_find(key);
+            d->parameter[k] = strcmp(key, table[n].key) == 0 ? &table[n] : sofa_parameter_find(key);
     }
 out:
     return rc;

@@ -163,6 +163,8 @@ cmp -s patterns.study/pareto.json patterns1/pareto.json
 ok $? "the same front, byte for byte"
 grep -q '"pattern":[[:space:]]*"window:8"' patterns1/pareto.json
 ok $? "which has patterns by their names"
+grep -q '>window:8<' patterns.study/report.html && grep -q '>window:8+global_columns:2/topk<' patterns.study/report.html
+ok $? "and so has the report"
 exits 0 "a point of it can be evaluated" "$SOFA_DSE" evaluate patterns.yaml --point patterns1/pareto.json --simulate --json
 exits 0 "and explained" "$SOFA_DSE" evaluate patterns.yaml --set pattern=window:9 --set pattern.1=none --set topk='20 %' --explain dram_bytes
 grep -q '^layer 0: static pattern window:9, counted: 595 of 2080 query-key pairs' "$tap_dir/out"
