@@ -15,6 +15,7 @@ struct sofa_members {
     bool causal;
     size_t words; /* of 64 keys, with one word to spare behind a row */
     size_t from, rows; /* rows of the head that `bits` has now */
+    size_t low, high;  /* words of a row in which some of them have keys: [low, high) */
     uint64_t *bits; /* [rows][words] */
 };
 

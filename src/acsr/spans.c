@@ -1,5 +1,7 @@
 #include "acsr/spans.h"
 
+#include <string.h>
+
 #include "acsr/members.h"
 
 /* Keys [start, end) of a set, 32 at a time. */
@@ -31,7 +33,7 @@ static void count_tiles(const struct sofa_members *m, const uint64_t *any, size_
 {
     size_t columns = m->pattern->columns, step = tile ? tile : columns;
 
-    for (size_t start = 0; start < columns; start += step) {
+    for (size_t start = m->low * 64 / step * step; start < columns && start < m->high * 64; start += step) {
         size_t end = columns - start < step ? columns : start + step;
 
         if (!count_keys(any, start, end))
@@ -45,8 +47,8 @@ static void count_tiles(const struct sofa_members *m, const uint64_t *any, size_
 static void count_block(const struct sofa_members *m, size_t tile, uint64_t *any, uint64_t *seen, struct sofa_span *span)
 {
     *span = (struct sofa_span){.members = 0};
-    for (size_t w = 0; w < m->words; w++) {
-        any[w] = 0;
+    memset(any, 0, m->words * sizeof *any);
+    for (size_t w = m->low; w < m->high; w++) {
         for (size_t r = 0; r < m->rows; r++) {
             any[w] |= m->bits[r * m->words + w];
             span->members += __builtin_popcountll(m->bits[r * m->words + w]);
