@@ -2,7 +2,8 @@
  * What a study and a sweep cost beside the evaluations: per evaluation, per task, per merged front.
  *
  * SOFA_BENCH_STUDY sets the evaluations of the large study (default 20000), SOFA_BENCH_TASKS the tasks of
- * the large sweep (default 200), so that the numbers can be had at full size where there is time.
+ * the large sweep (default 200), so that the numbers can be had at full size where there is time;
+ * SOFA_BENCH_PART is one of study, workers, tasks, merge.
  */
 #include <errno.h>
 #include <gsl/gsl_errno.h>
@@ -144,32 +145,45 @@ static double run_program(char *const *argv)
     return bench_now() - start;
 }
 
-/* Tasks of one evaluation each: what a task costs by itself. */
+static void bench_executor(const char *executor, char *const *argv, size_t n)
+{
+    static const char *const rows[] = {"sweep_%s_%zu_tasks", "sweep_%s_%zu_tasks_again"};
+    char name[80];
+
+    for (size_t i = 0; i < 2; i++) {
+        double seconds = run_program(argv);
+
+        snprintf(name, sizeof name, rows[i], executor, n);
+        bench_row(name, seconds / (double)n * 1e3, "ms/task", "-");
+    }
+}
+
+/* Tasks of one evaluation each: what a task costs by itself.  Ranks of MPI where SOFA_DSE_MPI names a program
+ * built with it, Slurm where SLURM_CONF names a cluster. */
 static void bench_tasks(void)
 {
     size_t n = from_environment("SOFA_BENCH_TASKS", 200);
     struct sofa_str text = SOFA_STR_INIT;
-    char *space = write_shape_space(1), *sweep, *out = sofa_format("%s/tasks", folder), name[64];
-    char *argv[] = {"./sofa-dse", "sweep", NULL, "-o", NULL, "--progress", "none", NULL};
-    double seconds;
+    char *space = write_shape_space(1), *sweep, *out[3], *mpi = getenv("SOFA_DSE_MPI");
 
+    for (int i = 0; i < 3; i++)
+        out[i] = sofa_format("%s/tasks-%d", folder, i);
     sofa_str_add(&text, "version: 1\nname: tasks\nmatrix:\n  space: shape.yaml\n  seed: [0");
     for (size_t i = 1; i < n; i++)
         sofa_str_addf(&text, ", %zu", i);
     sofa_str_add(&text, "]\n");
     sweep = write_file("tasks.yaml", text.text);
-    argv[2] = sweep;
-    argv[4] = out;
-    seconds = run_program(argv);
-    snprintf(name, sizeof name, "sweep_local_%zu_tasks", n);
-    bench_row(name, seconds / (double)n * 1e3, "ms/task", "-");
-    seconds = run_program(argv);
-    snprintf(name, sizeof name, "sweep_local_%zu_tasks_again", n);
-    bench_row(name, seconds / (double)n * 1e3, "ms/task", "-");
+    bench_executor("local", (char *[]){"./sofa-dse", "sweep", sweep, "-o", out[0], "--progress", "none", NULL}, n);
+    if (mpi)
+        bench_executor("mpi", (char *[]){"mpirun", "--oversubscribe", "-n", "3", mpi, "sweep", sweep, "-o", out[1],
+                                         "--executor", "mpi", "--progress", "none", NULL}, n);
+    if (getenv("SLURM_CONF"))
+        bench_executor("slurm", (char *[]){"./sofa-dse", "sweep", sweep, "-o", out[2], "--executor", "slurm", "--wait", NULL}, n);
     sofa_str_release(&text);
     free(space);
     free(sweep);
-    free(out);
+    for (int i = 0; i < 3; i++)
+        free(out[i]);
 }
 
 /* A front of POINTS points on a shifted curve. */
@@ -215,6 +229,11 @@ static void bench_merge(void)
     free(out);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(void);
+} parts[] = {{"study", bench_overhead}, {"workers", bench_workers}, {"tasks", bench_tasks}, {"merge", bench_merge}};
+
 int main(void)
 {
     char *remove[] = {"rm", "-rf", "--", folder, NULL};
@@ -226,10 +245,9 @@ int main(void)
     }
     if (getenv("SOFA_SRCDIR"))
         setenv("SOFA_DSE_DATA", getenv("SOFA_SRCDIR"), 1);
-    bench_overhead();
-    bench_workers();
-    bench_tasks();
-    bench_merge();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!getenv("SOFA_BENCH_PART") || strcmp(getenv("SOFA_BENCH_PART"), parts[i].name) == 0)
+            parts[i].run();
     run_program(remove);
     return 0;
 }

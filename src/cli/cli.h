@@ -78,6 +78,9 @@ extern const struct sofa_command sofa_cmd_pattern;
 extern const struct sofa_command sofa_cmd_report;
 extern const struct sofa_command sofa_cmd_sweep;
 
+/* Says what went wrong, if anything, as one line to stderr; the exit status it stands for. */
+int sofa_finish(enum sofa_code rc, const struct sofa_err *err);
+
 /* One line on what was merged from `n` "tasks" or "sources", to stderr. */
 struct sofa_merge_result;
 void sofa_tell_merged(const struct sofa_merge_result *result, size_t n, const char *of, const char *file);

@@ -71,7 +71,7 @@ static void print_excerpt(const struct sofa_err *err)
     free(data);
 }
 
-static int finish(enum sofa_code rc, const struct sofa_err *err)
+int sofa_finish(enum sofa_code rc, const struct sofa_err *err)
 {
     char text[SOFA_ERR_FILE_MAX + SOFA_ERR_TEXT_MAX + 32];
 
@@ -93,18 +93,18 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a write past a limit is an error like a full disk */
     if (argc < 2) {
         sofa_fail(&err, SOFA_E_USAGE, "no command; 'sofa-dse --help' lists them");
-        return finish(SOFA_E_USAGE, &err);
+        return sofa_finish(SOFA_E_USAGE, &err);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
-        return finish(sofa_output_finish(&err), &err);
+        return sofa_finish(sofa_output_finish(&err), &err);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts(PACKAGE_STRING);
-        return finish(sofa_output_finish(&err), &err);
+        return sofa_finish(sofa_output_finish(&err), &err);
     }
     command = find_command(argv[1], &err);
     if (!command)
-        return finish(SOFA_E_USAGE, &err);
-    return finish(command->run(argc - 1, argv + 1, &err), &err);
+        return sofa_finish(SOFA_E_USAGE, &err);
+    return sofa_finish(command->run(argc - 1, argv + 1, &err), &err);
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "cli/cli.h"
 #include "cli/signals.h"
 #include "cli/sweep_task.h"
 #include "exec/mpi.h"
@@ -33,9 +34,8 @@ static void tell(const struct sofa_sweep_run *run, size_t ended, size_t index)
 
 struct local {
     const struct sofa_sweep_run *run;
-    char *program, *log;
-    char index[32], jobs[32];
-    const char *argv[12];
+    char *log;
+    size_t jobs; /* of a task */
     size_t ended;
 };
 
@@ -47,23 +47,27 @@ static enum sofa_code find_program(char **path, struct sofa_err *err)
     return real ? SOFA_OK : sofa_fail_errno(err, "find", "/proc/self/exe");
 }
 
-static enum sofa_code local_command(void *ctx, size_t i, struct sofa_command_line *command, struct sofa_err *err)
+static enum sofa_code local_prepare(void *ctx, size_t i, const char **log, struct sofa_err *err)
 {
     struct local *l = ctx;
     const struct sofa_sweep_run *run = l->run;
     const struct sofa_sweep_task *task = &run->sweep->task[run->todo[i]];
     char *folder = sofa_task_path(run->folder, task, NULL);
-    const char *argv[] = {l->program, "sweep", "-o", run->folder, "--jobs", l->jobs, "--task", l->index, "--", run->sweep->file, NULL};
     enum sofa_code rc;
 
-    snprintf(l->index, sizeof l->index, "%zu", run->todo[i]);
     free(l->log);
-    l->log = sofa_task_path(run->folder, task, "log");
+    *log = l->log = sofa_task_path(run->folder, task, "log");
     rc = folder && l->log ? sofa_make_directory(folder, err) : sofa_fail_nomem(err, task->name);
     free(folder);
-    memcpy(l->argv, argv, sizeof argv);
-    *command = (struct sofa_command_line){(char *const *)l->argv, l->log};
     return rc;
+}
+
+static int local_run(void *ctx, size_t i)
+{
+    const struct local *l = ctx;
+    struct sofa_err err = SOFA_ERR_INIT;
+
+    return sofa_finish(sofa_task_run(l->run->folder, &l->run->sweep->task[l->run->todo[i]], l->jobs, "local", &err), &err);
 }
 
 static void local_done(void *ctx, size_t i, int status)
@@ -77,18 +81,15 @@ static void local_done(void *ctx, size_t i, int status)
 enum sofa_code sofa_sweep_run_local(const struct sofa_sweep_run *run, struct sofa_err *err)
 {
     size_t at_once = run->jobs ? run->jobs : sofa_processors();
-    struct local l = {.run = run};
-    struct sofa_processes p = {.count = run->n_todo, .command = local_command, .done = local_done, .ctx = &l, .cancel = &sofa_stop};
-    enum sofa_code rc;
-
-    SOFA_TRY(find_program(&l.program, err));
     /* processors that more tasks than there are would use go to the tasks */
-    snprintf(l.jobs, sizeof l.jobs, "%zu", run->n_todo && run->n_todo < at_once ? at_once / run->n_todo : 1);
+    struct local l = {.run = run, .jobs = run->n_todo && run->n_todo < at_once ? at_once / run->n_todo : 1};
+    struct sofa_processes p = {.count = run->n_todo, .prepare = local_prepare, .run = local_run, .done = local_done, .ctx = &l,
+                               .cancel = &sofa_stop};
+    enum sofa_code rc = SOFA_OK;
+
     p.at_once = run->n_todo < at_once ? run->n_todo : at_once;
     if (p.at_once)
         rc = sofa_processes_run(&p, err);
-out:
-    free(l.program);
     free(l.log);
     return rc;
 }

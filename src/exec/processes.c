@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,13 +26,13 @@ struct slot {
 
 static void nap(void)
 {
-    const struct timespec pause = {.tv_nsec = 2000000};
+    const struct timespec pause = {.tv_nsec = 500000};
 
     nanosleep(&pause, NULL);
 }
 
-/* In the child: only calls that are safe between fork and exec. */
-static void become(const struct sofa_command_line *command, int out, int err_fd, pid_t parent)
+/* In the child: a group of its own that ends with its parent, and where its output goes. */
+static void settle(int out, int err_fd, pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -39,24 +40,35 @@ static void become(const struct sofa_command_line *command, int out, int err_fd,
         _exit(143);
     dup2(out, STDOUT_FILENO);
     dup2(err_fd, STDERR_FILENO);
-    signal(SIGPIPE, SIG_DFL);
-    execvp(command->argv[0], command->argv);
-    _exit(127);
 }
 
-static enum sofa_code start(const struct sofa_command_line *command, pid_t *pid, struct sofa_err *err)
+static enum sofa_code start(const struct sofa_processes *p, size_t i, pid_t *pid, struct sofa_err *err)
 {
-    const char *log = command->log ? command->log : "/dev/null";
-    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const char *log = NULL;
     pid_t parent = getpid();
+    enum sofa_code rc;
+    int fd, status;
 
+    SOFA_TRY(p->prepare(p->ctx, i, &log, err));
+    log = log ? log : "/dev/null";
+    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return sofa_fail_errno(err, "create", log);
+    fflush(NULL); /* or both would write what is buffered */
     *pid = fork();
-    if (*pid == 0)
-        become(command, fd, fd, parent);
+    if (*pid == 0) {
+        settle(fd, fd, parent);
+        status = p->run(p->ctx, i);
+        fflush(NULL);
+        _exit(status);
+    }
     close(fd);
-    return *pid > 0 ? SOFA_OK : sofa_fail_errno(err, "start", command->argv[0]);
+    if (*pid < 0) {
+        *pid = 0;
+        rc = sofa_fail(err, SOFA_E_IO, "cannot start a process: %s", strerror(errno));
+    }
+out:
+    return rc;
 }
 
 static int status_of(int status)
@@ -119,12 +131,9 @@ static enum sofa_code fill(const struct sofa_processes *p, struct slot *slot, si
     enum sofa_code rc = SOFA_OK;
 
     for (size_t i = 0; i < p->at_once && *next < p->count; i++) {
-        struct sofa_command_line command = {NULL, NULL};
-
         if (slot[i].pid)
             continue;
-        SOFA_TRY(p->command(p->ctx, *next, &command, err));
-        SOFA_TRY(start(&command, &slot[i].pid, err));
+        SOFA_TRY(start(p, *next, &slot[i].pid, err));
         slot[i].task = (*next)++;
     }
 out:
@@ -190,7 +199,6 @@ static const char *last_line(struct sofa_str *text)
 
 enum sofa_code sofa_process_output(char *const *argv, char **output, struct sofa_err *err)
 {
-    struct sofa_command_line command = {argv, NULL};
     struct sofa_str text[2] = {SOFA_STR_INIT, SOFA_STR_INIT};
     int out[2] = {-1, -1}, errors[2] = {-1, -1}, status = 0;
     enum sofa_code rc;
@@ -200,8 +208,12 @@ enum sofa_code sofa_process_output(char *const *argv, char **output, struct sofa
         rc = sofa_fail_errno(err, "start", argv[0]);
         goto out;
     }
-    if (pid == 0)
-        become(&command, out[1], errors[1], parent);
+    if (pid == 0) {
+        settle(out[1], errors[1], parent);
+        signal(SIGPIPE, SIG_DFL);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
     close(out[1]);
     close(errors[1]);
     out[1] = errors[1] = -1;

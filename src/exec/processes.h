@@ -1,8 +1,10 @@
 /*
- * Processes on this machine: runs many commands, so many at a time, directly and never by a shell.
+ * Processes on this machine: runs many tasks, each in a child process, so many at a time.
  *
- * Each is a group of its own, so that a signal from the terminal reaches it once, through us; where we
- * die, the system sends it SIGTERM.
+ * A child is a copy of this process (fork without exec): what was read before needs no reading again, and
+ * no value passes through a command line or a shell.  Call it while there is one thread.  Each is a
+ * group of its own, so that a signal from the terminal reaches it once, through us; where we die, the
+ * system sends it SIGTERM.
  */
 #ifndef SOFA_EXEC_PROCESSES_H
 #define SOFA_EXEC_PROCESSES_H
@@ -12,15 +14,13 @@
 
 #include "base/err.h"
 
-struct sofa_command_line {
-    char *const *argv; /* NULL-terminated; argv[0] is the program, looked for in PATH */
-    const char *log;   /* its standard output and error go to this file; NULL: /dev/null */
-};
-
 struct sofa_processes {
     size_t count, at_once;
-    /* Fills in the command of task i; what it points to must live until the next call. */
-    enum sofa_code (*command)(void *ctx, size_t i, struct sofa_command_line *command, struct sofa_err *err);
+    /* Readies task i; *log, which must live until the next call, is the file that its standard output
+     * and error go to, NULL for /dev/null. */
+    enum sofa_code (*prepare)(void *ctx, size_t i, const char **log, struct sofa_err *err);
+    /* Task i, in the child; what it returns is the exit status. */
+    int (*run)(void *ctx, size_t i);
     /* Task i ended with an exit status, or 128 + the signal's number. */
     void (*done)(void *ctx, size_t i, int status);
     void *ctx;

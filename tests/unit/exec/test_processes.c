@@ -13,25 +13,26 @@
 struct record {
     int status[COUNT];
     size_t ended;
-    char *argv[4];
     atomic_bool cancel;
     size_t cancel_after;
 };
 
-/* Task i exits with i; the last one kills itself. */
-static enum sofa_code command(void *ctx, size_t i, struct sofa_command_line *line, struct sofa_err *err)
+static enum sofa_code prepare(void *ctx, size_t i, const char **log, struct sofa_err *err)
 {
-    static char text[32];
-    struct record *r = ctx;
-
+    (void)ctx;
+    (void)i;
+    (void)log;
     (void)err;
-    snprintf(text, sizeof text, i == COUNT - 1 ? "kill -9 $$" : "exit %zu", i);
-    r->argv[0] = (char *)"sh";
-    r->argv[1] = (char *)"-c";
-    r->argv[2] = text;
-    r->argv[3] = NULL;
-    *line = (struct sofa_command_line){r->argv, NULL};
     return SOFA_OK;
+}
+
+/* Task i exits with i; the last one kills itself. */
+static int run(void *ctx, size_t i)
+{
+    (void)ctx;
+    if (i == COUNT - 1)
+        kill(getpid(), SIGKILL);
+    return (int)i;
 }
 
 static void done(void *ctx, size_t i, int status)
@@ -46,7 +47,7 @@ static void done(void *ctx, size_t i, int status)
 static void each_runs_once_and_its_status_comes_back(void **state)
 {
     struct record r = {.ended = 0};
-    struct sofa_processes p = {COUNT, 3, command, done, &r, NULL};
+    struct sofa_processes p = {COUNT, 3, prepare, run, done, &r, NULL};
 
     (void)state;
     memset(r.status, -1, sizeof r.status);
@@ -57,22 +58,29 @@ static void each_runs_once_and_its_status_comes_back(void **state)
     assert_int_equal(r.status[COUNT - 1], 128 + SIGKILL);
 }
 
-static enum sofa_code sleep_command(void *ctx, size_t i, struct sofa_command_line *line, struct sofa_err *err)
+static enum sofa_code prepare_two(void *ctx, size_t i, const char **log, struct sofa_err *err)
 {
-    static char *argv[] = {(char *)"sleep", (char *)"30", NULL};
     struct record *r = ctx;
 
+    (void)log;
     (void)err;
-    *line = (struct sofa_command_line){argv, NULL};
     if (i == 1)
         atomic_store(&r->cancel, true);
     return SOFA_OK;
 }
 
+static int run_long(void *ctx, size_t i)
+{
+    (void)ctx;
+    (void)i;
+    sleep(30);
+    return 0;
+}
+
 static void those_that_run_are_ended_when_cancelled(void **state)
 {
     struct record r = {.ended = 0};
-    struct sofa_processes p = {COUNT, 2, sleep_command, done, &r, &r.cancel};
+    struct sofa_processes p = {COUNT, 2, prepare_two, run_long, done, &r, &r.cancel};
 
     (void)state;
     memset(r.status, -1, sizeof r.status);
