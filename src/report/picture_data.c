@@ -317,32 +317,47 @@ static enum sofa_code mark_front(struct reading *r)
 /* The front so far, in the minimised sense. */
 struct growing_front {
     size_t n, m, room;
-    double *y; /* [n][m] */
+    double *y;     /* [n][m] */
+    size_t *trial; /* [n] */
 };
 
+static bool make_room(struct growing_front *f)
+{
+    size_t room = f->room ? 2 * f->room : 64;
+    double *y;
+    size_t *trial;
+
+    if (f->n < f->room)
+        return true;
+    y = realloc(f->y, room * f->m * sizeof *y);
+    f->y = y ? y : f->y;
+    trial = y ? realloc(f->trial, room * sizeof *trial) : NULL;
+    f->trial = trial ? trial : f->trial;
+    f->room = trial ? room : f->room;
+    return trial;
+}
+
 /* Takes a trial where nothing so far dominates it, and drops what it dominates; whether it did. */
-static bool take(struct growing_front *f, const double *y, bool *failed)
+static bool take(struct growing_front *f, size_t trial, const double *y, bool *failed)
 {
     size_t kept = 0;
-    double *more;
 
     for (size_t i = 0; i < f->n; i++)
         if (sofa_pareto_dominates(f->y + i * f->m, y, f->m) ||
             memcmp(f->y + i * f->m, y, f->m * sizeof *y) == 0)
             return false;
     for (size_t i = 0; i < f->n; i++)
-        if (!sofa_pareto_dominates(y, f->y + i * f->m, f->m))
-            memmove(f->y + kept++ * f->m, f->y + i * f->m, f->m * sizeof *y);
+        if (!sofa_pareto_dominates(y, f->y + i * f->m, f->m)) {
+            memmove(f->y + kept * f->m, f->y + i * f->m, f->m * sizeof *y);
+            f->trial[kept++] = f->trial[i];
+        }
     f->n = kept;
-    if (f->n == f->room) {
-        f->room = f->room ? 2 * f->room : 64;
-        more = realloc(f->y, f->room * f->m * sizeof *y);
-        *failed = *failed || !more;
-        if (!more)
-            return false;
-        f->y = more;
+    if (!make_room(f)) {
+        *failed = true;
+        return false;
     }
-    memcpy(f->y + f->n++ * f->m, y, f->m * sizeof *y);
+    memcpy(f->y + f->n * f->m, y, f->m * sizeof *y);
+    f->trial[f->n++] = trial;
     return true;
 }
 
@@ -356,6 +371,17 @@ static bool minimised(const struct sofa_report_data *d, const struct sofa_histor
         usable = usable && isfinite(y[k]);
     }
     return usable;
+}
+
+/* The front of the trials that were read: where the study goes on, pareto.json is of an earlier moment. */
+static void take_front(struct sofa_report_data *d, const struct growing_front *f, double volume)
+{
+    memset(d->on_front, 0, d->history.n_trials * sizeof *d->on_front);
+    for (size_t i = 0; i < f->n; i++)
+        d->on_front[f->trial[i]] = true;
+    d->n_front = f->n;
+    if (d->n_objectives <= 6)
+        d->hypervolume = volume;
 }
 
 #define STEP_FRONT 128 /* designs on a front from which steps are made wider */
@@ -376,7 +402,7 @@ static enum sofa_code find_steps(struct reading *r)
         reference[k] = d->objective[k].sign * d->objective[k].reference;
     for (size_t i = 0; i < n && !failed; i++) {
         if (minimised(d, &d->history.trial[i], y))
-            changed = take(&front, y, &failed) || changed;
+            changed = take(&front, i, y, &failed) || changed;
         /* a large front costs more, and has moved less by then */
         if (i + 1 - last < every * (1 + front.n / STEP_FRONT) && i + 1 != n)
             continue;
@@ -388,8 +414,11 @@ static enum sofa_code find_steps(struct reading *r)
     }
     if (failed)
         rc = sofa_fail_nomem(r->err, r->file);
+    else
+        take_front(d, &front, volume);
 out:
     free(front.y);
+    free(front.trial);
     return rc;
 }
 

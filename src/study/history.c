@@ -4,10 +4,13 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/str.h"
 
+#define ATTEMPTS 20 /* at reading what is written at the same time */
+#define BUSY_MS 5000 /* a writer that begins or ends keeps others out for a moment */
 #define PARAMETERS_MAX 65536 /* more is no study of ours */
 
 struct reader {
@@ -164,32 +167,56 @@ out:
     return rc;
 }
 
+/* What tells whether a database was written to: a log beside it, or another file at its place. */
+struct stamp {
+    bool log;
+    struct stat file;
+};
+
+static struct stamp stamp_of(const char *file)
+{
+    char *log = sofa_format("%s-wal", file);
+    struct stamp s = {.log = !log || sofa_file_exists(log)};
+
+    if (stat(file, &s.file) != 0)
+        memset(&s.file, 0, sizeof s.file);
+    free(log);
+    return s;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+    return a->log == b->log && a->file.st_ino == b->file.st_ino && a->file.st_size == b->file.st_size &&
+           a->file.st_mtim.tv_sec == b->file.st_mtim.tv_sec && a->file.st_mtim.tv_nsec == b->file.st_mtim.tv_nsec;
+}
+
 /* The database as a URI.  Where nobody has it open (no log lies beside it) it is declared not to change, which
  * leaves no files behind and works in a folder that can't be written. */
-static char *uri_of(const char *file)
+static char *uri_of(const char *file, bool log)
 {
     struct sofa_str uri = SOFA_STR_INIT;
-    char *log = sofa_format("%s-wal", file), *text;
+    char *text;
 
     sofa_str_add(&uri, "file:");
     for (const char *p = file; *p; p++)
         sofa_str_addf(&uri, strchr("%?#", *p) ? "%%%02X" : "%c", (unsigned char)*p);
-    if (log && !sofa_file_exists(log))
+    if (!log)
         sofa_str_add(&uri, "?immutable=1");
-    text = uri.failed || !log ? NULL : sofa_format("%s", uri.text);
+    text = uri.failed ? NULL : sofa_format("%s", uri.text);
     sofa_str_release(&uri);
-    free(log);
     return text;
 }
 
-static enum sofa_code open_and_read(struct reader *r)
+static enum sofa_code open_and_read(struct reader *r, bool log)
 {
-    char *uri = uri_of(r->file);
+    char *uri = uri_of(r->file, log);
     enum sofa_code rc;
 
     if (!uri)
         return fail_nomem(r);
     if (sqlite3_open_v2(uri, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
+        rc = fail_read(r);
+    else if (sqlite3_busy_timeout(r->db, BUSY_MS) != SQLITE_OK)
         rc = fail_read(r);
     else
         rc = read_all(r);
@@ -210,26 +237,54 @@ static enum sofa_code keep_names(struct sofa_history *h, const char *const *metr
     return h->metric ? SOFA_OK : sofa_fail_nomem(err, "a study's history");
 }
 
+/* One attempt; *torn where somebody began or ended to write meanwhile, and what was read, or why it was not, may be
+ * of that. */
+static enum sofa_code read_once(struct reader *r, const char *const *metric, size_t n_metrics, bool *torn)
+{
+    struct stamp before = stamp_of(r->file), after;
+    enum sofa_code rc;
+
+    *r->h = (struct sofa_history){.arena = SOFA_ARENA_INIT};
+    r->at = 0;
+    SOFA_TRY(keep_names(r->h, metric, n_metrics, r->err));
+    rc = open_and_read(r, before.log);
+out:
+    sqlite3_close(r->db);
+    r->db = NULL;
+    after = stamp_of(r->file);
+    *torn = (!before.log || rc != SOFA_OK) && !same_stamp(&before, &after);
+    if (rc != SOFA_OK || *torn)
+        sofa_history_release(r->h);
+    return rc;
+}
+
 enum sofa_code sofa_history_read(const char *folder, const char *const *metric, size_t n_metrics,
                                  struct sofa_history *history, struct sofa_err *err)
 {
-    struct reader r = {.h = history, .file = sofa_path_join(folder, "study.db"), .err = err};
+    struct reader r = {.h = history, .file = sofa_path_join(folder, "study.db")};
+    struct sofa_err why = SOFA_ERR_INIT;
     enum sofa_code rc;
+    bool torn;
 
-    *history = (struct sofa_history){.arena = SOFA_ARENA_INIT};
     if (!r.file)
         return sofa_fail_nomem(err, folder);
-    SOFA_TRY(keep_names(history, metric, n_metrics, err));
     if (!sofa_file_exists(r.file)) {
         rc = sofa_fail_at(err, SOFA_E_INPUT, r.file, 0, 0, "no study is here");
         goto out;
     }
-    rc = open_and_read(&r);
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        why = (struct sofa_err)SOFA_ERR_INIT;
+        r.err = &why;
+        rc = read_once(&r, metric, n_metrics, &torn);
+        if (!torn)
+            break;
+    }
+    if (torn && rc == SOFA_OK)
+        rc = sofa_fail_at(&why, SOFA_E_IO, r.file, 0, 0, "the study changes too often to be read; try again");
+    if (rc != SOFA_OK && err)
+        *err = why;
 out:
-    sqlite3_close(r.db);
     free(r.file);
-    if (rc != SOFA_OK)
-        sofa_history_release(history);
     return rc;
 }
 

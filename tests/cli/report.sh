@@ -44,6 +44,22 @@ exits 2 "one axis is not enough" "$SOFA_DSE" report small.study --svg x.svg --ax
 exits 2 "nor is one twice" "$SOFA_DSE" report small.study --svg x.svg --axes energy,energy
 exits 2 "a folder that is not there is refused" "$SOFA_DSE" report nowhere
 says 'nowhere: no folder is here' "by its name"
+# while the study goes on
+"$SOFA_DSE" explore small.yaml -o small.study --extend --evaluations 400 --progress none >/dev/null 2>&1 &
+pid=$! bad=0 reports=0
+while kill -0 $pid 2>/dev/null; do
+	"$SOFA_DSE" report small.study -o meanwhile.html 2>err || bad=$((bad + 1))
+	reports=$((reports + 1))
+done
+wait $pid
+ok $? "a study is extended"
+[ $reports -gt 0 ] && [ $bad -eq 0 ]
+ok $? "and reported on meanwhile ($reports times, $bad in vain)"
+cp $page first.html
+exits 0 "reported on when it has ended" "$SOFA_DSE" report small.study
+cmp -s $page first.html
+ok $? "the report is what it left itself"
+
 mkdir empty
 exits 2 "a folder without a study is refused" "$SOFA_DSE" report empty
 says 'empty/pareto.json' "by the file that is missing"

@@ -6,13 +6,15 @@ host=$(hostname -s)
 SLURM_CONF=$dir/slurm.conf
 export SLURM_CONF
 
+# ports below those that the system hands out to anybody
 configure() {
+	port=$((20000 + ($$ + 997 * $1) % 6000 * 2))
 	mkdir -p "$dir/state" "$dir/spool"
 	cat >"$SLURM_CONF" <<END
 ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
-SlurmctldPort=$((20000 + $$ % 20000))
-SlurmdPort=$((20001 + $$ % 20000))
+SlurmctldPort=$port
+SlurmdPort=$((port + 1))
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
 AuthType=auth/none
@@ -33,27 +35,46 @@ SlurmdPidFile=$dir/slurmd.pid
 SlurmctldLogFile=$dir/slurmctld.log
 SlurmdLogFile=$dir/slurmd.log
 NodeName=$host NodeAddr=127.0.0.1 CPUs=4
-PartitionName=main Nodes=ALL Default=YES
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1
+PartitionName=urgent Nodes=ALL PriorityTier=10
 END
+}
+
+stop() {
+	for pid in "$dir"/*.pid; do
+		[ -s "$pid" ] && kill "$(cat "$pid")"
+	done
+}
+
+start() {
+	configure "$1"
+	/usr/sbin/slurmctld && /usr/sbin/slurmd || return 1
+	i=0
+	while [ $i -lt 150 ]; do
+		[ "$(sinfo -ho %T -p main 2>/dev/null)" = idle ] && return 0
+		grep -q 'Unable to bind' "$dir"/*.log && return 1
+		sleep 0.1
+		i=$((i + 1))
+	done
+	return 1
 }
 
 case $1 in
 up)
-	configure
-	/usr/sbin/slurmctld && /usr/sbin/slurmd || exit 1
-	i=0
-	while [ $i -lt 150 ]; do
-		[ "$(sinfo -ho %T 2>/dev/null)" = idle ] && exit 0
-		sleep 0.1
-		i=$((i + 1))
+	# a port may be taken: others are tried
+	for attempt in 0 1 2; do
+		start $attempt && exit 0
+		tail -n 5 "$dir/slurmctld.log" "$dir/slurmd.log" >&2
+		stop
+		sleep 1
+		rm -rf "$dir"
 	done
-	tail -n 5 "$dir/slurmctld.log" "$dir/slurmd.log" >&2
 	exit 1
 	;;
 down)
-	for pid in "$dir"/*.pid; do
-		[ -s "$pid" ] && kill "$(cat "$pid")"
-	done
+	stop
 	exit 0
 	;;
 *)

@@ -62,26 +62,48 @@ done
 cmp -s slurm/pareto.json local/pareto.json
 ok $? "a job merges once the tasks have ended"
 
-# a task that is warned of its time limit goes back into the queue
+# a task that is warned of its time limit, or has to make room for a job of more importance, goes back into the
+# queue and goes on; it is held while the test gets ready, for it may be done in a second
 sed 's/evaluations: 12/evaluations: 600/' space.yaml >long.yaml
-printf 'version: 1\nname: long\nmatrix: {space: long.yaml, seed: [1]}\n' >long-sweep.yaml
+printf 'version: 1\nname: long\nmatrix: {space: long.yaml, seed: [1]}\nslurm: {options: [--cpus-per-task=4]}\n' >long-sweep.yaml
 exits 0 "a longer task" "$SOFA_DSE" sweep long-sweep.yaml -o long-local --progress none
 exits 0 "on Slurm" "$SOFA_DSE" sweep long-sweep.yaml -o long --executor slurm
 job=$(cut -d, -f1 long/slurm/jobs)
-i=0
-while [ $i -lt 200 ] && ! "$SOFA_DSE" sweep long-sweep.yaml -o long --status | grep -q ' 1 running'; do
-	sleep 0.05
-	i=$((i + 1))
-done
+hold_task() {
+	i=0
+	while [ $i -lt 600 ] && ! "$SOFA_DSE" sweep long-sweep.yaml -o long --status | grep -q ' 1 running'; do
+		sleep 0.05
+		i=$((i + 1))
+	done
+	task=$(sed -n 's/.*"process":[^0-9]*\([0-9]*\).*/\1/p' long/tasks/*/status.json)
+	kill -STOP "$task"
+	ok $? "it runs$1"
+}
+restarts() { scontrol show job "${job}_0" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p'; }
+await_restart() {
+	i=0
+	while [ $i -lt 600 ] && [ "$(restarts)" != "$1" ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	is "$(restarts)" "$1" "$2"
+	i=0
+	while [ $i -lt 50 ] && ! grep -q '"state":.*"stopped"' long/tasks/*/status.json; do
+		sleep 0.05
+		i=$((i + 1))
+	done
+	grep -q '"state":.*"stopped"' long/tasks/*/status.json
+	ok $? "having kept what it had"
+}
+hold_task
 exits 1 "jobs that are still queued are not submitted twice" "$SOFA_DSE" sweep long-sweep.yaml -o long --executor slurm
 says "still in the queue: $job," "and named"
 scancel --signal=USR1 --batch "${job}_0"
-i=0
-while [ $i -lt 100 ] && [ "$(scontrol show job "${job}_0" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')" != 1 ]; do
-	sleep 0.1
-	i=$((i + 1))
-done
-is "$(scontrol show job "${job}_0" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')" 1 "a task that gets the signal requeues itself"
+kill -CONT "$task"
+await_restart 1 "a task that gets the signal requeues itself"
+hold_task " again"
+exits 0 "a job of more importance" sbatch --partition=urgent --cpus-per-task=4 --output=/dev/null --wrap='sleep 1'
+await_restart 2 "preempts it"
 i=0
 while [ $i -lt 900 ] && [ ! -s long/pareto.json ]; do
 	sleep 0.1
