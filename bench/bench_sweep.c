@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "bench/bench.h"
 #include "exec/processes.h"
+#include "report/report.h"
 #include "study/merge.h"
 #include "study/study.h"
 
@@ -70,15 +71,16 @@ static char *write_lm_space(void)
     char *text = sofa_format("version: 1\nname: lm\nworkload: {checkpoint: %s/models/bytelm, text: %s/models/bytelm/heldout.bin, "
                              "window: 1024}\nhardware: sofa-28nm\nparameters:\n  tiles: {each: layer, range: [2, 32], step: 2}\n"
                              "  topk: {each: layer, range: [5 %%, 50 %%], step: 5 %%}\nobjectives: [latency, accuracy_loss]\n"
-                             "search: {algorithm: random, evaluations: 24, seed: 1, parallel: 8}\n", root, root);
+                             "search: {algorithm: random, evaluations: 96, seed: 1, parallel: 8}\n", root, root);
     char *path = write_file("lm.yaml", text);
 
     free(text);
     return path;
 }
 
-/* Seconds that a study takes; *evaluating of them within evaluations, summed over workers. */
-static double run_study(const char *space, const char *name, size_t jobs, double *evaluating)
+/* Seconds that a study takes; *evaluating of them within evaluations, summed over workers.  Behind it, where
+ * `reporting` isn't NULL, front, table and page are written, which takes *reporting. */
+static double run_study(const char *space, const char *name, size_t jobs, double *evaluating, double *reporting)
 {
     struct sofa_err err = SOFA_ERR_INIT;
     struct sofa_problem *problem;
@@ -96,6 +98,12 @@ static double run_study(const char *space, const char *name, size_t jobs, double
     *evaluating = 0;
     for (size_t i = 0; i < study->n_trials; i++)
         *evaluating += study->trial[i].seconds;
+    if (reporting) {
+        *reporting = bench_now();
+        if (sofa_report_write(study, where, &err) != SOFA_OK)
+            die(where, &err);
+        *reporting = bench_now() - *reporting;
+    }
     sofa_study_free(study);
     sofa_problem_free(problem);
     free(where);
@@ -106,19 +114,24 @@ static void bench_overhead(void)
 {
     size_t n = from_environment("SOFA_BENCH_STUDY", 20000);
     char *space = write_shape_space(n), name[64], *db = sofa_format("%s/shape/study.db", folder);
-    double evaluating, again, seconds = run_study(space, "shape", 1, &evaluating);
+    double evaluating, reporting, again, seconds = run_study(space, "shape", 1, &evaluating, NULL);
     struct rusage usage;
     struct stat st;
 
     snprintf(name, sizeof name, "study_overhead_%zu_evaluations", n);
     bench_row(name, (seconds - evaluating) / (double)n * 1e3, "ms/evaluation", "-");
     snprintf(name, sizeof name, "study_resume_%zu_evaluations", n);
-    again = run_study(space, "shape", 1, &evaluating);
+    again = run_study(space, "shape", 1, &evaluating, NULL);
     bench_row(name, again / (double)n * 1e3, "ms/evaluation", "-");
     getrusage(RUSAGE_SELF, &usage);
     bench_row("study_memory", (double)usage.ru_maxrss * 1024 / (double)n, "bytes/evaluation", "-");
     if (stat(db, &st) == 0)
         bench_row("study_database", (double)st.st_size / (double)n, "bytes/evaluation", "-");
+    run_study(space, "shape", 1, &evaluating, &reporting);
+    snprintf(name, sizeof name, "study_report_%zu_evaluations", n);
+    bench_row(name, reporting, "s", "-");
+    getrusage(RUSAGE_SELF, &usage);
+    bench_row("study_report_memory", (double)usage.ru_maxrss * 1024 / (double)n, "bytes/evaluation", "-");
     free(space);
     free(db);
 }
@@ -126,9 +139,9 @@ static void bench_overhead(void)
 static void bench_workers(void)
 {
     char *space = write_lm_space();
-    double evaluating, one = run_study(space, "one", 1, &evaluating), two;
+    double evaluating, one = run_study(space, "one", 1, &evaluating, NULL), two;
 
-    two = run_study(space, "two", 2, &evaluating);
+    two = run_study(space, "two", 2, &evaluating, NULL);
     bench_row("workers_1_to_2", one / two, "times faster", "-");
     free(space);
 }
