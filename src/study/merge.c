@@ -21,9 +21,9 @@ struct point {
     size_t source, order, group;
 };
 
-/* Points of one workload; those of others don't compare. */
+/* Points of one workload, or of one outside evaluator; those of others don't compare. */
 struct group {
-    const cJSON *workload; /* NULL where the fronts name none */
+    const cJSON *subject;  /* a member "workload" or "evaluator"; NULL where the fronts have neither */
     size_t source;         /* the first that has it */
     double reference[SOFA_OBJECTIVES_MAX], volume; /* minimised sense: the worst of the sources' */
     size_t points;
@@ -111,59 +111,76 @@ static enum sofa_code make_room(struct merging *g, struct sofa_err *err)
     return SOFA_OK;
 }
 
-/* "bert-base-squad (attention, statistics synthetic: 250 of 1000)": what tells workloads apart. */
-static void describe_workload(const cJSON *workload, struct sofa_str *out)
+/* What was evaluated: how its points compare with others'. */
+static const cJSON *subject_of(const cJSON *json)
 {
-    const cJSON *member;
+    const cJSON *workload = cJSON_GetObjectItemCaseSensitive(json, "workload");
+
+    return workload ? workload : cJSON_GetObjectItemCaseSensitive(json, "evaluator");
+}
+
+static const cJSON *command_of(const cJSON *subject)
+{
+    return cJSON_GetObjectItemCaseSensitive(subject, "command");
+}
+
+/* Of an evaluator the command counts; the axes of its space may differ, as those of ours. */
+static bool same_subject(const cJSON *a, const cJSON *b)
+{
+    if (command_of(a) && command_of(b))
+        return cJSON_Compare(command_of(a), command_of(b), 1);
+    return a && b ? cJSON_Compare(a, b, 1) : a == b;
+}
+
+/* "bert-base-squad (attention, synthetic, 1 batch, 384 queries, 384 keys)", "./my-model (--fast)". */
+static void describe_subject(const cJSON *subject, struct sofa_str *out)
+{
+    const cJSON *member, *list = command_of(subject) ? command_of(subject) : subject;
     size_t n = 0;
 
-    if (!workload)
+    if (!subject)
         sofa_str_add(out, "not named");
-    cJSON_ArrayForEach(member, workload) {
+    cJSON_ArrayForEach(member, list) {
         sofa_str_add(out, n == 0 ? "" : n == 1 ? " (" : ", ");
         if (cJSON_IsString(member))
             sofa_str_addf(out, "%.60s", member->valuestring);
         else
-            sofa_str_addf(out, "%g %s", member->valuedouble, member->string);
+            sofa_str_addf(out, "%g %s", member->valuedouble, member->string ? member->string : "");
         n++;
     }
     sofa_str_add(out, n > 1 ? ")" : "");
 }
 
-static enum sofa_code fail_unlike(const struct merging *g, const cJSON *workload, size_t i, struct sofa_err *err)
+static enum sofa_code fail_unlike(const struct merging *g, const cJSON *subject, size_t i, struct sofa_err *err)
 {
     struct sofa_str mine = SOFA_STR_INIT, first = SOFA_STR_INIT;
     enum sofa_code rc;
 
-    describe_workload(workload, &mine);
-    describe_workload(g->group[0].workload, &first);
-    rc = sofa_fail_at(err, SOFA_E_INPUT, g->source[i].path, 0, 0, "its workload is %s, that of %s is %s; such points don't "
-                      "compare, --by-workload keeps a front of each", mine.text, g->source[g->group[0].source].path, first.text);
+    describe_subject(subject, &mine);
+    describe_subject(g->group[0].subject, &first);
+    rc = sofa_fail_at(err, SOFA_E_INPUT, g->source[i].path, 0, 0, "its %s is %s, that of %s is %s; such points don't "
+                      "compare, --by-workload keeps a front of each", command_of(subject) ? "evaluator" : "workload", mine.text,
+                      g->source[g->group[0].source].path, first.text);
     sofa_str_release(&mine);
     sofa_str_release(&first);
     return rc;
 }
 
-static bool same_workload(const cJSON *a, const cJSON *b)
-{
-    return a && b ? cJSON_Compare(a, b, 1) : a == b;
-}
-
-/* The group of a workload, a new one where there is none. */
-static enum sofa_code find_group(struct merging *g, const cJSON *workload, size_t i, size_t *index, struct sofa_err *err)
+/* The group of a subject, a new one where there is none. */
+static enum sofa_code find_group(struct merging *g, const cJSON *subject, size_t i, size_t *index, struct sofa_err *err)
 {
     struct group *more;
 
     for (*index = 0; *index < g->groups; ++*index)
-        if (same_workload(g->group[*index].workload, workload))
+        if (same_subject(g->group[*index].subject, subject))
             return SOFA_OK;
     if (g->groups && !g->by_workload)
-        return fail_unlike(g, workload, i, err);
+        return fail_unlike(g, subject, i, err);
     more = realloc(g->group, (g->groups + 1) * sizeof *more);
     if (!more)
         return sofa_fail_nomem(err, "the workloads");
     g->group = more;
-    more[g->groups] = (struct group){.workload = workload, .source = i};
+    more[g->groups] = (struct group){.subject = subject, .source = i};
     for (size_t k = 0; k < g->m; k++)
         more[g->groups].reference[k] = -INFINITY;
     g->groups++;
@@ -177,7 +194,7 @@ static enum sofa_code take_reference(struct merging *g, size_t i, const cJSON *f
     enum sofa_code rc;
     size_t index;
 
-    SOFA_TRY(find_group(g, cJSON_GetObjectItemCaseSensitive(front, "workload"), i, &index, err));
+    SOFA_TRY(find_group(g, subject_of(front), i, &index, err));
     for (size_t k = 0; k < g->m; k++) {
         const cJSON *v = cJSON_GetArrayItem(list, (int)k);
 
@@ -195,7 +212,7 @@ static enum sofa_code take_point(struct merging *g, size_t i, cJSON *json, struc
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(g->document[0], "objectives"), *o;
     const cJSON *values = cJSON_GetObjectItemCaseSensitive(json, "objectives");
-    const cJSON *workload = cJSON_GetObjectItemCaseSensitive(json, "workload");
+    const cJSON *subject = subject_of(json);
     struct point *p;
     enum sofa_code rc;
     size_t k = 0;
@@ -203,9 +220,9 @@ static enum sofa_code take_point(struct merging *g, size_t i, cJSON *json, struc
     SOFA_TRY(make_room(g, err));
     p = &g->point[g->count];
     *p = (struct point){.json = json, .source = i, .order = g->count};
-    if (!workload)
-        workload = cJSON_GetObjectItemCaseSensitive(g->document[i], "workload");
-    SOFA_TRY(find_group(g, workload, i, &p->group, err));
+    if (!subject)
+        subject = subject_of(g->document[i]);
+    SOFA_TRY(find_group(g, subject, i, &p->group, err));
     cJSON_ArrayForEach(o, list) {
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(values, cJSON_GetObjectItemCaseSensitive(o, "name")->valuestring);
 
@@ -314,6 +331,17 @@ static cJSON *sources_json(const struct merging *g)
     return list;
 }
 
+static void add_subject(cJSON *to, const struct group *group)
+{
+    if (group->subject)
+        cJSON_AddItemToObject(to, group->subject->string, cJSON_Duplicate(group->subject, 1));
+}
+
+static bool is_replaced(const char *key)
+{
+    return strcmp(key, "id") == 0 || strcmp(key, "from") == 0 || strcmp(key, "workload") == 0 || strcmp(key, "evaluator") == 0;
+}
+
 /* The point as it was, numbered anew, with where it comes from. */
 static cJSON *point_json(const struct merging *g, const struct point *p, size_t id)
 {
@@ -325,10 +353,10 @@ static cJSON *point_json(const struct merging *g, const struct point *p, size_t 
     copy_member(from, p->json, "id");
     copy_member(from, p->json, "from");
     cJSON_AddItemToObject(o, "from", from);
-    if (g->groups > 1 && g->group[p->group].workload)
-        cJSON_AddItemToObject(o, "workload", cJSON_Duplicate(g->group[p->group].workload, 1));
+    if (g->groups > 1)
+        add_subject(o, &g->group[p->group]);
     cJSON_ArrayForEach(member, p->json)
-        if (strcmp(member->string, "id") != 0 && strcmp(member->string, "from") != 0 && strcmp(member->string, "workload") != 0)
+        if (!is_replaced(member->string))
             cJSON_AddItemToObject(o, member->string, cJSON_Duplicate(member, 1));
     return o;
 }
@@ -355,8 +383,7 @@ static void add_groups(cJSON *root, const struct merging *g)
     for (size_t i = 0; i < g->groups; i++) {
         cJSON *o = cJSON_CreateObject();
 
-        if (g->group[i].workload)
-            cJSON_AddItemToObject(o, "workload", cJSON_Duplicate(g->group[i].workload, 1));
+        add_subject(o, &g->group[i]);
         cJSON_AddNumberToObject(o, "points", (double)g->group[i].points);
         add_measures(o, g, &g->group[i]);
         cJSON_AddItemToArray(list, o);
@@ -371,8 +398,8 @@ static cJSON *front_json(const struct merging *g)
     o = cJSON_AddObjectToObject(root, "program");
     cJSON_AddStringToObject(o, "name", PACKAGE_NAME);
     cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
-    if (g->groups == 1 && g->group[0].workload)
-        cJSON_AddItemToObject(root, "workload", cJSON_Duplicate(g->group[0].workload, 1));
+    if (g->groups == 1)
+        add_subject(root, &g->group[0]);
     copy_member(root, g->document[0], "objectives");
     cJSON_AddItemToObject(root, "sources", sources_json(g));
     add_groups(root, g);

@@ -59,6 +59,27 @@ exits 2 "a front of several workloads is not taken for one" "$SOFA_DSE" merge mi
 exits 0 "merged again by workload" "$SOFA_DSE" merge mixed.json s1 -o again.json --by-workload
 is "$(json again.json "d['fronts']")" "$(json mixed.json "d['fronts']")" "it stays what it was"
 
+# outside evaluators are told apart by their commands
+cat >model <<'END'
+#!/bin/sh
+while IFS= read -r line; do
+	id=${line#*\"id\":}
+	id=${id%%[,\}]*}
+	echo "{\"id\": $id, \"objectives\": {\"f\": $id}}"
+done
+END
+chmod +x model
+for option in slow fast; do
+	printf 'version: 1\nname: %s\nevaluator: {command: [./model, %s], timeout: 30 s}\nparameters: {a: {range: [0, 9]}}\n' \
+		$option $option >$option.yaml
+	printf 'objectives: [{name: f}]\nsearch: {algorithm: halton, evaluations: 4}\n' >>$option.yaml
+	exits 0 "a study of an outside evaluator" "$SOFA_DSE" explore $option.yaml -o $option --progress none
+done
+exits 2 "is not merged with one of another" "$SOFA_DSE" merge slow fast -o bad.json
+says 'fast/pareto.json: its evaluator is ./model \(fast\), that of slow/pareto.json is ./model \(slow\)' "and the message names both"
+exits 0 "but apart" "$SOFA_DSE" merge slow fast -o both.json --by-workload
+is "$(json both.json "[p['evaluator']['command'] for p in d['points']]")" "[['./model', 'slow'], ['./model', 'fast']]" "each its own"
+
 exits 2 "a file that is no front" "$SOFA_DSE" merge s1 space.yaml -o bad.json
 says 'space.yaml: not a JSON document' "is named"
 exits 2 "a folder without a study" "$SOFA_DSE" merge s1 . -o bad.json
