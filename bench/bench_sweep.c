@@ -3,7 +3,7 @@
  *
  * SOFA_BENCH_STUDY sets the evaluations of the large study (default 20000), SOFA_BENCH_TASKS the tasks of
  * the large sweep (default 200), so that the numbers can be had at full size where there is time;
- * SOFA_BENCH_PART is one of study, workers, tasks, merge.
+ * SOFA_BENCH_PART is one of study, workers, local, mpi, slurm, merge.
  */
 #include <errno.h>
 #include <gsl/gsl_errno.h>
@@ -171,32 +171,54 @@ static void bench_executor(const char *executor, char *const *argv, size_t n)
     }
 }
 
-/* Tasks of one evaluation each: what a task costs by itself.  Ranks of MPI where SOFA_DSE_MPI names a program
- * built with it, Slurm where SLURM_CONF names a cluster. */
-static void bench_tasks(void)
+/* Tasks of one evaluation each: what a task costs by itself.  `argv` starts with the program; what the sweep's file
+ * and folder are is put behind. */
+static void bench_tasks(const char *executor, const char *const *argv)
 {
-    size_t n = from_environment("SOFA_BENCH_TASKS", 200);
+    size_t n = from_environment("SOFA_BENCH_TASKS", 200), words = 0;
     struct sofa_str text = SOFA_STR_INIT;
-    char *space = write_shape_space(1), *sweep, *out[3], *mpi = getenv("SOFA_DSE_MPI");
+    char *space = write_shape_space(1), *sweep, *out = sofa_format("%s/tasks-%s", folder, executor), *line[20];
 
-    for (int i = 0; i < 3; i++)
-        out[i] = sofa_format("%s/tasks-%d", folder, i);
     sofa_str_add(&text, "version: 1\nname: tasks\nmatrix:\n  space: shape.yaml\n  seed: [0");
     for (size_t i = 1; i < n; i++)
         sofa_str_addf(&text, ", %zu", i);
     sofa_str_add(&text, "]\n");
     sweep = write_file("tasks.yaml", text.text);
-    bench_executor("local", (char *[]){"./sofa-dse", "sweep", sweep, "-o", out[0], "--progress", "none", NULL}, n);
-    if (mpi)
-        bench_executor("mpi", (char *[]){"mpirun", "--oversubscribe", "-n", "3", mpi, "sweep", sweep, "-o", out[1],
-                                         "--executor", "mpi", "--progress", "none", NULL}, n);
-    if (getenv("SLURM_CONF"))
-        bench_executor("slurm", (char *[]){"./sofa-dse", "sweep", sweep, "-o", out[2], "--executor", "slurm", "--wait", NULL}, n);
+    while (argv[words]) {
+        line[words] = (char *)argv[words];
+        words++;
+    }
+    line[words++] = (char *)"-o";
+    line[words++] = out;
+    line[words++] = sweep;
+    line[words] = NULL;
+    bench_executor(executor, line, n);
     sofa_str_release(&text);
     free(space);
     free(sweep);
-    for (int i = 0; i < 3; i++)
-        free(out[i]);
+    free(out);
+}
+
+static void bench_local(void)
+{
+    bench_tasks("local", (const char *const[]){"./sofa-dse", "sweep", "--progress", "none", NULL});
+}
+
+/* Where SOFA_DSE_MPI names a program built with it. */
+static void bench_mpi(void)
+{
+    const char *mpi = getenv("SOFA_DSE_MPI");
+
+    if (mpi)
+        bench_tasks("mpi", (const char *const[]){"mpirun", "--oversubscribe", "-n", "3", mpi, "sweep", "--executor", "mpi",
+                                                 "--progress", "none", NULL});
+}
+
+/* Where SLURM_CONF names a cluster. */
+static void bench_slurm(void)
+{
+    if (getenv("SLURM_CONF"))
+        bench_tasks("slurm", (const char *const[]){"./sofa-dse", "sweep", "--executor", "slurm", "--wait", NULL});
 }
 
 /* A front of POINTS points on a shifted curve. */
@@ -245,7 +267,8 @@ static void bench_merge(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {{"study", bench_overhead}, {"workers", bench_workers}, {"tasks", bench_tasks}, {"merge", bench_merge}};
+} parts[] = {{"study", bench_overhead}, {"workers", bench_workers}, {"local", bench_local},
+           {"mpi", bench_mpi}, {"slurm", bench_slurm}, {"merge", bench_merge}};
 
 int main(void)
 {

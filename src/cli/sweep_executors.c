@@ -212,19 +212,24 @@ out:
     return rc;
 }
 
-static enum sofa_code submit(const struct sofa_sweep_run *run, const char *program, const char *file, const char *folder,
-                             struct sofa_str *ids, struct sofa_err *err)
+/* The tasks from *next on, or as many of them as the cluster takes; their jobs stand in slurm/jobs. */
+static enum sofa_code submit(const struct sofa_sweep_run *run, const char *const path[3], size_t *next, struct sofa_str *ids,
+                             struct sofa_err *err)
 {
+    const char *program = path[0], *file = path[1], *folder = path[2];
     const char *task[] = {program, "sweep", "-o", folder, "--jobs", SOFA_SLURM_CPUS, "--task", SOFA_SLURM_INDEX, "--", file, NULL};
     const char *after[] = {program, "sweep", "-o", folder, "--merge", "--", file, NULL};
     struct sofa_slurm_array a = {.folder = folder, .name = run->sweep->name, .option = run->sweep->slurm_option,
-                                 .n_options = run->sweep->n_slurm, .n = run->n_todo, .index = run->todo, .argv = task, .after = after};
+                                 .n_options = run->sweep->n_slurm, .n = run->n_todo - *next, .index = run->todo + *next,
+                                 .argv = task, .after = after};
     char *jobs = sofa_format("%s/slurm/jobs", folder);
+    size_t submitted = 0;
     enum sofa_code rc;
 
     if (!jobs)
         return sofa_fail_nomem(err, "the jobs");
-    rc = sofa_slurm_submit(&a, ids, err);
+    rc = sofa_slurm_submit(&a, ids, &submitted, err);
+    *next += submitted;
     if (ids->length) {
         enum sofa_code kept = sofa_file_write_atomic(jobs, ids->text, ids->length, rc == SOFA_OK ? err : NULL);
 
@@ -234,9 +239,37 @@ static enum sofa_code submit(const struct sofa_sweep_run *run, const char *progr
     return rc;
 }
 
+/* Where the cluster takes a part, the rest is for when that has ended. */
+static enum sofa_code submit_all(const struct sofa_sweep_run *run, const char *const path[3], struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    for (size_t next = 0; next < run->n_todo;) {
+        struct sofa_err why = SOFA_ERR_INIT;
+        struct sofa_str ids = SOFA_STR_INIT;
+        size_t from = next;
+
+        rc = submit(run, path, &next, &ids, &why);
+        if (rc != SOFA_OK && (next == from || !run->wait)) {
+            sofa_fail(err, rc, "%s", why.text);
+            if (next > from)
+                sofa_err_append(err, "; %zu of %zu tasks are submitted, run the sweep again for the rest when they have ended",
+                                next, run->n_todo);
+        } else {
+            fprintf(stderr, "%zu tasks submitted as jobs %s\n", next - from, ids.text);
+            if (rc != SOFA_OK)
+                fprintf(stderr, "%zu more when they have ended, for now: %s\n", run->n_todo - next, why.text);
+            rc = run->wait ? wait_for_jobs(ids.text, err) : SOFA_OK;
+        }
+        sofa_str_release(&ids);
+        if (rc != SOFA_OK)
+            break;
+    }
+    return rc;
+}
+
 enum sofa_code sofa_sweep_run_slurm(const struct sofa_sweep_run *run, struct sofa_err *err)
 {
-    struct sofa_str ids = SOFA_STR_INIT;
     char *program = NULL, *file = NULL, *folder = NULL;
     enum sofa_code rc;
 
@@ -251,12 +284,8 @@ enum sofa_code sofa_sweep_run_slurm(const struct sofa_sweep_run *run, struct sof
         rc = sofa_fail_errno(err, "find", file ? run->folder : run->sweep->file);
         goto out;
     }
-    SOFA_TRY(submit(run, program, file, folder, &ids, err));
-    fprintf(stderr, "%zu tasks submitted as jobs %s\n", run->n_todo, ids.text);
-    if (run->wait)
-        rc = wait_for_jobs(ids.text, err);
+    rc = submit_all(run, (const char *[]){program, file, folder}, err);
 out:
-    sofa_str_release(&ids);
     free(program);
     free(file);
     free(folder);

@@ -124,7 +124,7 @@ out:
 static enum sofa_code submit_chunk(const struct sofa_slurm_array *a, size_t *next, size_t limit, struct sofa_str *ids,
                                    struct sofa_err *err)
 {
-    size_t offset = a->index[*next] / limit * limit;
+    size_t offset = a->index[*next] / limit * limit, end;
     struct sofa_str ranges = SOFA_STR_INIT;
     char *extra[] = {NULL, "--output=slurm/%A_%a.log", NULL}, *script = NULL, *id = NULL, name[48];
     enum sofa_code rc;
@@ -132,10 +132,11 @@ static enum sofa_code submit_chunk(const struct sofa_slurm_array *a, size_t *nex
     snprintf(name, sizeof name, "tasks-%zu", offset);
     SOFA_TRY(write_script(a, name, a->argv, offset, &script, err));
     sofa_str_add(&ranges, "--array=");
-    *next = add_ranges(&ranges, a, *next, limit);
+    end = add_ranges(&ranges, a, *next, limit);
     extra[0] = ranges.text;
     SOFA_TRY(ranges.failed ? sofa_fail_nomem(err, "sbatch") : sbatch(a, extra, script, &id, err));
     sofa_str_addf(ids, "%s%s", ids->length ? "," : "", id);
+    *next = end;
 out:
     sofa_str_release(&ranges);
     free(script);
@@ -163,18 +164,20 @@ out:
     return rc;
 }
 
-enum sofa_code sofa_slurm_submit(const struct sofa_slurm_array *array, struct sofa_str *ids, struct sofa_err *err)
+enum sofa_code sofa_slurm_submit(const struct sofa_slurm_array *array, struct sofa_str *ids, size_t *submitted,
+                                 struct sofa_err *err)
 {
     char *folder = sofa_format("%s/slurm", array->folder);
     enum sofa_code rc;
     size_t limit;
 
+    *submitted = 0;
     if (!folder)
         return sofa_fail_nomem(err, "sbatch");
     SOFA_TRY(sofa_make_directory(folder, err));
     SOFA_TRY(array_limit(&limit, err));
-    for (size_t next = 0; next < array->n;)
-        SOFA_TRY(submit_chunk(array, &next, limit, ids, err));
+    while (*submitted < array->n)
+        SOFA_TRY(submit_chunk(array, submitted, limit, ids, err));
     rc = submit_after(array, ids, err);
 out:
     free(folder);

@@ -26,8 +26,11 @@ struct sofa_slurm_array {
 };
 extern const char SOFA_SLURM_INDEX[], SOFA_SLURM_CPUS[];
 
-/* Submits; appends the ids of all jobs to `ids`, separated by commas.  SOFA_E_IO with what sbatch said. */
-enum sofa_code sofa_slurm_submit(const struct sofa_slurm_array *array, struct sofa_str *ids, struct sofa_err *err);
+/* Submits; appends the ids of all jobs to `ids`, separated by commas.  SOFA_E_IO with what sbatch said; *submitted
+ * is how many tasks it had taken by then, from the first on: a cluster may have more than it takes at a time
+ * (MaxJobCount, limits of an account).  Without all of them there is no job after them. */
+enum sofa_code sofa_slurm_submit(const struct sofa_slurm_array *array, struct sofa_str *ids, size_t *submitted,
+                                 struct sofa_err *err);
 
 /* Whether any of the jobs is still waiting or running. */
 enum sofa_code sofa_slurm_active(const char *ids, bool *active, struct sofa_err *err);

@@ -1,6 +1,7 @@
 #include "study/sweep.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,12 @@ static void add_canonical(struct sofa_str *out, const struct sofa_node *node)
         sofa_str_add(out, ",");
     }
     sofa_str_add(out, node->kind == SOFA_NODE_MAP ? "}" : "]");
+}
+
+/* Numbers are compared, and named, as what they are: 1 and 01 are one seed. */
+static bool is_number(int axis)
+{
+    return axis == SOFA_SWEEP_SEED || axis == SOFA_SWEEP_EVALUATIONS;
 }
 
 static bool equal(const struct sofa_node *a, const struct sofa_node *b)
@@ -99,24 +106,37 @@ out:
     return rc;
 }
 
+static bool equal_on(int axis, const struct sofa_node *a, const struct sofa_node *b)
+{
+    long i, j;
+
+    if (is_number(axis) && sofa_node_integer(a, 0, LONG_MAX, &i, NULL) == SOFA_OK &&
+        sofa_node_integer(b, 0, LONG_MAX, &j, NULL) == SOFA_OK)
+        return i == j;
+    return equal(a, b);
+}
+
 /* Whether a task has every value of a map. */
 static bool has_all(const struct sofa_sweep_task *task, const struct sofa_node *map)
 {
     for (size_t i = 0; i < map->count; i++) {
-        const struct sofa_node *value = task->value[axis_of(map->key[i]->text)];
+        int a = axis_of(map->key[i]->text);
 
-        if (!value || !equal(value, map->item[i]))
+        if (!task->value[a] || !equal_on(a, task->value[a], map->item[i]))
             return false;
     }
     return true;
 }
 
-static bool excluded(const struct sofa_sweep_task *task, const struct sofa_node *exclude)
+/* used[i]: that exclude->item[i] took some combination out. */
+static bool excluded(const struct sofa_sweep_task *task, const struct sofa_node *exclude, bool *used)
 {
+    bool out = false;
+
     for (size_t i = 0; exclude && i < exclude->count; i++)
         if (has_all(task, exclude->item[i]))
-            return true;
-    return false;
+            out = used[i] = true;
+    return out;
 }
 
 static enum sofa_code check_list(const struct sofa_node *list, struct sofa_err *err)
@@ -131,16 +151,28 @@ static enum sofa_code check_list(const struct sofa_node *list, struct sofa_err *
         SOFA_TRY(sofa_node_check_keys(list->item[i], sofa_sweep_axis_names, SOFA_SWEEP_AXES, err));
         if (!list->item[i]->count)
             return sofa_node_fail(list->item[i], err, "no keys");
+        for (size_t k = 0; k < list->item[i]->count; k++)
+            if (list->item[i]->item[k]->kind == SOFA_NODE_LIST)
+                return sofa_node_fail(list->item[i]->item[k], err, "a list stands here; expected a value, in an entry for each");
     }
 out:
     return rc;
+}
+
+/* Combination k of the axes. */
+static void set_values(struct sofa_sweep_task *t, const struct axis *axis, size_t n, size_t k)
+{
+    memset(t, 0, sizeof *t);
+    for (size_t i = n; i-- > 0; k /= axis[i].count)
+        t->value[axis[i].index] = axis[i].value[k % axis[i].count];
 }
 
 /* Every combination that is not excluded, the last axis varying fastest. */
 static enum sofa_code combine(struct sofa_sweep *s, const struct fields *f, size_t room, struct sofa_err *err)
 {
     struct axis axis[SOFA_SWEEP_AXES];
-    size_t n = 0, all = 1;
+    size_t n = 0, all = 1, excludes = f->exclude ? f->exclude->count : 0;
+    bool *used = NULL;
     double product = 1;
     enum sofa_code rc = SOFA_OK;
 
@@ -154,18 +186,20 @@ static enum sofa_code combine(struct sofa_sweep *s, const struct fields *f, size
         return sofa_node_fail(f->matrix, err, "%g tasks; at most %g", product, TASKS_MAX);
     all = n ? (size_t)product : 0;
     s->task = calloc(all + room + 1, sizeof *s->task);
-    if (!s->task)
-        return sofa_fail_nomem(err, "the tasks");
-    for (size_t k = 0; k < all; k++) {
-        struct sofa_sweep_task *t = &s->task[s->n_tasks];
-        size_t rest = k;
-
-        memset(t, 0, sizeof *t);
-        for (size_t i = n; i-- > 0; rest /= axis[i].count)
-            t->value[axis[i].index] = axis[i].value[rest % axis[i].count];
-        s->n_tasks += !excluded(t, f->exclude);
+    used = calloc(excludes + 1, sizeof *used);
+    if (!s->task || !used) {
+        rc = sofa_fail_nomem(err, "the tasks");
+        goto out;
     }
+    for (size_t k = 0; k < all; k++) {
+        set_values(&s->task[s->n_tasks], axis, n, k);
+        s->n_tasks += !excluded(&s->task[s->n_tasks], f->exclude, used);
+    }
+    for (size_t i = 0; rc == SOFA_OK && i < excludes; i++)
+        if (!used[i])
+            rc = sofa_node_fail(f->exclude->item[i], err, "excludes nothing; no combination has all of this");
 out:
+    free(used);
     return rc;
 }
 
@@ -175,7 +209,7 @@ static bool extend(struct sofa_sweep_task *task, const struct sofa_node *map, co
     for (size_t i = 0; i < map->count; i++) {
         int a = axis_of(map->key[i]->text);
 
-        if (sofa_node_get(matrix, map->key[i]->text) && !equal(task->value[a], map->item[i]))
+        if (sofa_node_get(matrix, map->key[i]->text) && !equal_on(a, task->value[a], map->item[i]))
             return false;
     }
     for (size_t i = 0; i < map->count; i++)
@@ -212,27 +246,37 @@ static void add_word(struct sofa_str *out, const char *text)
     }
 }
 
-/* "small.sofa-28nm.seed3.a1b2c3d4": what people look for, and a digest of everything. */
+/* Value `v` of an axis: for people into `name`, in full into `all`. */
+static void add_value(const struct sofa_sweep_task *t, int axis, struct sofa_str *name, struct sofa_str *all)
+{
+    const struct sofa_node *v = t->value[axis];
+    char number[32];
+
+    sofa_str_addf(all, "\n%s: ", sofa_sweep_axis_names[axis]);
+    sofa_str_add(name, name->length ? "." : "");
+    if (is_number(axis)) {
+        snprintf(number, sizeof number, "%ld", axis == SOFA_SWEEP_SEED ? t->seed : t->evaluations);
+        sofa_str_addf(name, "%s%s", sofa_sweep_axis_names[axis], number);
+        sofa_str_addf(all, "%zu:%s", strlen(number), number);
+    } else {
+        add_word(name, v->kind == SOFA_NODE_SCALAR ? v->text : sofa_sweep_axis_names[axis]);
+        add_canonical(all, v);
+    }
+}
+
+/* "small.sofa-28nm.seed3.a1b2c3d4": what people look for, and a digest of everything, of more digits where the
+ * name is cut short and many may have the same. */
 static enum sofa_code name_task(struct sofa_sweep *s, struct sofa_sweep_task *t, struct sofa_err *err)
 {
     struct sofa_str name = SOFA_STR_INIT, all = SOFA_STR_INIT, replaced = SOFA_STR_INIT;
     char digest[SOFA_SHA256_TEXT], text[NAME_MAX_TEXT];
 
-    for (int a = 0; a < SOFA_SWEEP_AXES; a++) {
-        const struct sofa_node *v = t->value[a];
-
-        if (!v)
-            continue;
-        sofa_str_addf(a == SOFA_SWEEP_WORKLOAD || a == SOFA_SWEEP_HARDWARE ? &replaced : &all, "\n%s: ", sofa_sweep_axis_names[a]);
-        add_canonical(a == SOFA_SWEEP_WORKLOAD || a == SOFA_SWEEP_HARDWARE ? &replaced : &all, v);
-        sofa_str_add(&name, name.length ? "." : "");
-        if (a == SOFA_SWEEP_SEED || a == SOFA_SWEEP_EVALUATIONS)
-            sofa_str_add(&name, sofa_sweep_axis_names[a]);
-        add_word(&name, v->kind == SOFA_NODE_SCALAR ? v->text : sofa_sweep_axis_names[a]);
-    }
+    for (int a = 0; a < SOFA_SWEEP_AXES; a++)
+        if (t->value[a])
+            add_value(t, a, &name, a == SOFA_SWEEP_WORKLOAD || a == SOFA_SWEEP_HARDWARE ? &replaced : &all);
     sofa_str_add(&all, replaced.text);
     sofa_sha256(all.text, all.length, digest);
-    snprintf(text, sizeof text, "%.80s.%.8s", name.text, digest);
+    snprintf(text, sizeof text, "%.80s.%.*s", name.text, name.length > 80 ? 16 : 8, digest);
     t->name = sofa_arena_strdup(&s->arena, text);
     t->override.text = sofa_arena_strdup(&s->arena, replaced.text);
     sofa_str_release(&name);
