@@ -42,7 +42,8 @@ static void settle(int out, int err_fd, pid_t parent)
     dup2(err_fd, STDERR_FILENO);
 }
 
-static enum sofa_code start(const struct sofa_processes *p, size_t i, pid_t *pid, struct sofa_err *err)
+/* Starts task i in one of `slots`, of which the child has no use. */
+static enum sofa_code start(const struct sofa_processes *p, size_t i, struct slot *slots, pid_t *pid, struct sofa_err *err)
 {
     const char *log = NULL;
     pid_t parent = getpid();
@@ -58,6 +59,7 @@ static enum sofa_code start(const struct sofa_processes *p, size_t i, pid_t *pid
     *pid = fork();
     if (*pid == 0) {
         settle(fd, fd, parent);
+        free(slots);
         status = p->run(p->ctx, i);
         fflush(NULL);
         _exit(status);
@@ -133,7 +135,7 @@ static enum sofa_code fill(const struct sofa_processes *p, struct slot *slot, si
     for (size_t i = 0; i < p->at_once && *next < p->count; i++) {
         if (slot[i].pid)
             continue;
-        SOFA_TRY(start(p, *next, &slot[i].pid, err));
+        SOFA_TRY(start(p, *next, slot, &slot[i].pid, err));
         slot[i].task = (*next)++;
     }
 out:
