@@ -219,8 +219,14 @@ enum sofa_code sofa_make_directory(const char *path, struct sofa_err *err)
         if (kept && kept != '/')
             continue;
         *p = '\0';
-        if (mkdir(copy, 0777) != 0 && !sofa_is_directory(copy))
-            rc = sofa_fail_errno(err, "create folder", copy);
+        if (mkdir(copy, 0777) != 0) {
+            int why = errno == EEXIST ? ENOTDIR : errno;
+
+            if (!sofa_is_directory(copy)) {
+                errno = why;
+                rc = sofa_fail_errno(err, "create folder", copy);
+            }
+        }
         *p = kept;
         if (!kept)
             break;

@@ -1,5 +1,6 @@
 #include "cli/sweep_executors.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct local {
     char *log;
     size_t jobs; /* of a task */
     size_t ended;
+    int terminal; /* our standard error, for the children */
 };
 
 static enum sofa_code find_program(char **path, struct sofa_err *err)
@@ -62,12 +64,22 @@ static enum sofa_code local_prepare(void *ctx, size_t i, const char **log, struc
     return rc;
 }
 
+/* What goes wrong is in the task's status; where that can't be written, the terminal has to know. */
 static int local_run(void *ctx, size_t i)
 {
     const struct local *l = ctx;
+    const struct sofa_sweep_task *task = &l->run->sweep->task[l->run->todo[i]];
+    char text[SOFA_ERR_FILE_MAX + SOFA_ERR_TEXT_MAX + 32];
     struct sofa_err err = SOFA_ERR_INIT;
+    enum sofa_code rc = sofa_task_run(l->run->folder, task, l->jobs, "local", &err);
+    struct sofa_task_status status;
 
-    return sofa_finish(sofa_task_run(l->run->folder, &l->run->sweep->task[l->run->todo[i]], l->jobs, "local", &err), &err);
+    sofa_task_status_read(l->run->folder, task, &status);
+    if (rc != SOFA_OK && rc != SOFA_E_INTERRUPTED && status.state != SOFA_TASK_FAILED) {
+        sofa_err_format(&err, text, sizeof text);
+        dprintf(l->terminal, "%s: %s\n", task->name, text);
+    }
+    return sofa_finish(rc, &err);
 }
 
 static void local_done(void *ctx, size_t i, int status)
@@ -82,7 +94,8 @@ enum sofa_code sofa_sweep_run_local(const struct sofa_sweep_run *run, struct sof
 {
     size_t at_once = run->jobs ? run->jobs : sofa_processors();
     /* processors that more tasks than there are would use go to the tasks */
-    struct local l = {.run = run, .jobs = run->n_todo && run->n_todo < at_once ? at_once / run->n_todo : 1};
+    struct local l = {.run = run, .jobs = run->n_todo && run->n_todo < at_once ? at_once / run->n_todo : 1,
+                      .terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)};
     struct sofa_processes p = {.count = run->n_todo, .prepare = local_prepare, .run = local_run, .done = local_done, .ctx = &l,
                                .cancel = &sofa_stop};
     enum sofa_code rc = SOFA_OK;
@@ -91,6 +104,7 @@ enum sofa_code sofa_sweep_run_local(const struct sofa_sweep_run *run, struct sof
     if (p.at_once)
         rc = sofa_processes_run(&p, err);
     free(l.log);
+    close(l.terminal);
     return rc;
 }
 

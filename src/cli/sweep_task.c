@@ -63,6 +63,16 @@ static enum sofa_code take_lock(const char *folder, const struct sofa_sweep_task
     return sofa_fail(err, SOFA_E_IO, "task %s is being run by another process", task->name);
 }
 
+/* Without it a task isn't done, whatever its status says. */
+static bool has_front(const char *folder, const struct sofa_sweep_task *task)
+{
+    char *path = sofa_task_path(folder, task, "pareto.json");
+    bool there = path && sofa_file_exists(path);
+
+    free(path);
+    return there;
+}
+
 void sofa_task_status_read(const char *folder, const struct sofa_sweep_task *task, struct sofa_task_status *status)
 {
     char *path = sofa_task_path(folder, task, "status.json"), *text = NULL;
@@ -83,7 +93,8 @@ void sofa_task_status_read(const char *folder, const struct sofa_sweep_task *tas
         snprintf(status->space, sizeof status->space, "%s", space->valuestring);
     if (cJSON_IsString(error))
         snprintf(status->error, sizeof status->error, "%s", error->valuestring);
-    if (status->state == SOFA_TASK_RUNNING && !is_locked(folder, task))
+    if ((status->state == SOFA_TASK_RUNNING && !is_locked(folder, task)) ||
+        (status->state == SOFA_TASK_DONE && !has_front(folder, task)))
         status->state = SOFA_TASK_STOPPED;
     cJSON_Delete(root);
     free(text);
