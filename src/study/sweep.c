@@ -167,8 +167,10 @@ static void set_values(struct sofa_sweep_task *t, const struct axis *axis, size_
         t->value[axis[i].index] = axis[i].value[k % axis[i].count];
 }
 
-/* Every combination that is not excluded, the last axis varying fastest. */
-static enum sofa_code combine(struct sofa_sweep *s, const struct fields *f, size_t room, struct sofa_err *err)
+/* Every combination that is not excluded, the last axis varying fastest.  *idle is an entry of `exclude` that
+ * excludes nothing, or NULL. */
+static enum sofa_code combine(struct sofa_sweep *s, const struct fields *f, size_t room, const struct sofa_node **idle,
+                              struct sofa_err *err)
 {
     struct axis axis[SOFA_SWEEP_AXES];
     size_t n = 0, all = 1, excludes = f->exclude ? f->exclude->count : 0;
@@ -195,9 +197,9 @@ static enum sofa_code combine(struct sofa_sweep *s, const struct fields *f, size
         set_values(&s->task[s->n_tasks], axis, n, k);
         s->n_tasks += !excluded(&s->task[s->n_tasks], f->exclude, used);
     }
-    for (size_t i = 0; rc == SOFA_OK && i < excludes; i++)
+    for (size_t i = excludes; i-- > 0;)
         if (!used[i])
-            rc = sofa_node_fail(f->exclude->item[i], err, "excludes nothing; no combination has all of this");
+            *idle = f->exclude->item[i];
 out:
     free(used);
     return rc;
@@ -389,6 +391,7 @@ out:
 
 static enum sofa_code expand(struct sofa_sweep *s, struct sofa_err *err)
 {
+    const struct sofa_node *idle = NULL;
     struct fields f = {0};
     enum sofa_code rc;
 
@@ -399,13 +402,15 @@ static enum sofa_code expand(struct sofa_sweep *s, struct sofa_err *err)
                               "'%s' can't name a folder; expected letters, digits, '-', '_' and '.'", f.name);
     SOFA_TRY(check_list(f.include, err));
     SOFA_TRY(check_list(f.exclude, err));
-    SOFA_TRY(combine(s, &f, f.include ? f.include->count : 0, err));
+    SOFA_TRY(combine(s, &f, f.include ? f.include->count : 0, &idle, err));
     include(s, &f);
     if (!s->n_tasks)
         return sofa_node_fail(sofa_document_root(s->document), err, "no tasks are left");
     for (size_t i = 0; i < s->n_tasks; i++)
         SOFA_TRY(resolve_task(s, &s->task[i], err));
     SOFA_TRY(refuse_twins(s, err));
+    if (idle)
+        return sofa_node_fail(idle, err, "excludes nothing; no combination has all of this");
     if (f.slurm)
         rc = read_slurm(s, f.slurm, err);
 out:

@@ -9,7 +9,7 @@
  *     algorithm: [...]
  *     seed: [1, 2, 3]
  *     evaluations: [100]
- *   exclude: [{space: b.yaml, seed: 3}]      combinations that have all of these
+ *   exclude: [{space: b.yaml, seed: 3}]      combinations that have all of these; there has to be one
  *   include: [{seed: 1, evaluations: 500}]   added to the combinations whose values it leaves as they
  *                                            are; where there is none, a task of its own
  *   slurm: {options: ["--partition=short"]}  passed to sbatch as they are

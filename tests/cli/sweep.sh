@@ -140,6 +140,10 @@ bad() {
 bad 's/  hardware: \[/  hardwear: [/' "bad.yaml:5:3: unknown key 'hardwear'; did you mean 'hardware'" "an axis that is not known"
 bad 's/seed: \[1, 2\]/seed: [1, x]/' "bad.yaml:6:13: 'x' is not a whole number" "a seed that is no number"
 bad 's/seed: \[1, 2\]/seed: [1, 1]/' "two tasks are the same" "a value that stands twice"
+bad 's/seed: \[1, 2\]/seed: [2, 02]/' "two tasks are the same" "a number written in two ways"
+bad 's/hardware: sofa-edge-28nm, seed: 2/hardware: sofa-edge-28nm, seed: 5/' \
+	"bad.yaml:8:5: excludes nothing; no combination has all of this" "an exclusion that excludes nothing"
+bad 's/hardware: sofa-edge-28nm, seed: 2/seed: [1, 2]/' "bad.yaml:8:12: a list stands here; expected a value" "a list to exclude"
 bad 's/algorithm: halton/algorithm: haltn/' "bad.yaml:11:45: .*halton" "an algorithm that is not known"
 bad 's/\[sofa-28nm, /[sofa-27nm, /' "bad.yaml:5:14: 'sofa-27nm' is neither" "hardware that is not there"
 bad 's/\[space.yaml, /[nowhere.yaml, /' "nowhere.yaml: cannot read" "a space that is not there"

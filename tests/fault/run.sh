@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh PROGRAM [STEP]: a short exploration by our model, and one by an outside evaluator, with call n of every
+# run.sh PROGRAM [STEP]: a short exploration by our model, one by an outside evaluator, and a sweep, with call n of every
 # kind failing, for n = 1, 1 + STEP, ... until there is no such call.  PROGRAM is built with --enable-fault-injection.
 # Each time: no crash, status 0 or 1, one line of error, and going on without the fault leaves what an undisturbed
 # run leaves.
@@ -38,17 +38,25 @@ while IFS= read -r line; do
 done
 END
 chmod +x child
+printf 'version: 1\nname: s\nmatrix: {space: space.yaml, seed: [5, 6], evaluations: 3}\n' >sweep.yaml
 SOFA_DSE_DATA=$root
 export SOFA_DSE_DATA
+# run WHAT FOLDER: starts it, or goes on with it
+run() {
+	case $1 in
+	sweep) "$program" sweep sweep.yaml -o "$2" --progress none --jobs 1 >/dev/null 2>err ;;
+	*) "$program" explore "$1.yaml" -o "$2" --resume --progress none --jobs 1 >/dev/null 2>err ;;
+	esac
+}
 bad=0 runs=0
 complain() {
-	echo "$space, $kind:$n: $1"
+	echo "$what, $kind:$n: $1"
 	sed 's/^/    /' err
 	bad=$((bad + 1))
 }
-for space in space outside; do
+for what in space outside sweep; do
 	rm -rf whole
-	"$program" explore "$space.yaml" -o whole --progress none --jobs 1 >/dev/null 2>&1 || {
+	run $what whole || {
 		echo "the undisturbed run failed"
 		exit 1
 	}
@@ -56,17 +64,20 @@ for space in space outside; do
 		n=1
 		while :; do
 			rm -rf study mark
-			SOFA_FAULT=$kind:$n SOFA_FAULT_MARK=$dir/mark "$program" explore "$space.yaml" -o study --progress none --jobs 1 >/dev/null 2>err
+			SOFA_FAULT=$kind:$n SOFA_FAULT_MARK=$dir/mark
+			export SOFA_FAULT SOFA_FAULT_MARK
+			run $what study
 			status=$?
+			unset SOFA_FAULT SOFA_FAULT_MARK
 			[ -e mark ] || break
 			runs=$((runs + 1))
 			[ $status -le 2 ] || complain "status $status"
 			[ $status -eq 0 ] || [ "$(grep -c '^sofa-dse: ' err)" -eq 1 ] || complain "not one line of error"
-			"$program" explore "$space.yaml" -o study --resume --progress none --jobs 1 >/dev/null 2>err || complain "it can't go on"
+			run $what study || complain "it can't go on"
 			cmp -s study/pareto.json whole/pareto.json || complain "it went on to other bytes"
 			n=$((n + step))
 		done
-		echo "$space, $kind: $((n - 1)) calls"
+		echo "$what, $kind: $((n - 1)) calls"
 	done
 done
 echo "$runs faults, $bad complaints"
