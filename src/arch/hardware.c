@@ -1,5 +1,6 @@
 #include "arch/hardware.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct sofa_component_row sofa_component_rows[SOFA_COMPONENT_COUNT] = {
@@ -14,6 +15,7 @@ void sofa_hardware_free(struct sofa_hardware *hw)
         return;
     for (size_t i = 0; i < sizeof hw->document / sizeof *hw->document; i++)
         sofa_document_free(hw->document[i]);
+    free(hw->sram_text);
     memset(hw, 0, sizeof *hw);
 }
 

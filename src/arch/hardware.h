@@ -66,10 +66,12 @@ struct sofa_technology {
 #define SOFA_SRAM_POINTS 32
 struct sofa_sram_point {
     double capacity_bytes, read_j_per_byte, write_j_per_byte;
+    double area_mm2, leakage_w; /* of the memory; area 0: macro and bytes as below */
     const char *source;
 };
 /* Memories: area = macro_area + capacity * byte_area; energy a byte interpolated over capacity on
- * logarithmic axes, outside the table as capacity^exponent; all energies times `energy_scale`. */
+ * logarithmic axes, outside the table as capacity^exponent; all energies times `energy_scale`.  Points
+ * that know their area and leakage give these likewise, outside in proportion to capacity. */
 struct sofa_sram {
     const char *name, *source;
     double node_nm, vdd_v;
@@ -118,6 +120,7 @@ struct sofa_hardware {
     double calibration_bytes_per_s, calibration_head_dim;
     const char *calibration_source;
     struct sofa_document *document[5];    /* owned: the texts above live there */
+    char *sram_text;                      /* owned: the same of costs that a program gave, else NULL */
 };
 
 /* Reads a hardware file and what it refers to.  SOFA_E_INPUT with place for an unknown key, a wrong

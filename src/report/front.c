@@ -117,6 +117,8 @@ static void add_head(cJSON *root, const struct sofa_study *s)
         add_workload(root, s->problem);
     if (space->patterns.count > 1)
         cJSON_AddItemToObject(root, "patterns", cJSON_CreateStringArray(space->patterns.names, space->patterns.count));
+    if (s->problem->hardware.sram_text)
+        cJSON_AddStringToObject(root, "sram", s->problem->hardware.sram_text);
     cJSON_AddItemToObject(root, "objectives", objectives_json(s->problem));
     cJSON_AddItemToObject(root, "constraints", constraints_json(s->problem));
     o = cJSON_AddObjectToObject(root, "search");

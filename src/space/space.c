@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/cacti.h"
 #include "base/str.h"
 #include "space/evaluator.h"
 #include "workload/workload.h"
@@ -164,17 +165,23 @@ out:
     return rc;
 }
 
-/* hardware: {name: sofa-28nm, ert: FILE, art: FILE, access: 16 B}; a name alone is the short form */
+/* hardware: {name: sofa-28nm, ert: FILE, art: FILE, access: 16 B}; a name alone is the short form.
+ * SRAM costs: {sram: cacti, cacti: FILE, cells: itrs-hp, access: 16 B} */
 struct hardware_fields {
-    const char *name, *ert, *art;
+    const char *name, *ert, *art, *cacti;
     double access_bytes;
+    int sram, cells;
 };
+static const char *const sram_names[] = {"table", "cacti", NULL};
 static const struct sofa_field hardware_table[] = {
     {.key = "name", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, name), .required = true},
     {.key = "ert", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, ert)},
     {.key = "art", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, art)},
     {.key = "access", .kind = SOFA_FIELD_NUMBER, .offset = offsetof(struct hardware_fields, access_bytes), .unit = "B",
      .least = 1, .most = 1e6},
+    {.key = "sram", .kind = SOFA_FIELD_CHOICE, .offset = offsetof(struct hardware_fields, sram), .names = sram_names},
+    {.key = "cacti", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct hardware_fields, cacti)},
+    {.key = "cells", .kind = SOFA_FIELD_CHOICE, .offset = offsetof(struct hardware_fields, cells), .names = sofa_cacti_cells},
 };
 
 static enum sofa_code read_hardware(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
@@ -189,7 +196,13 @@ static enum sofa_code read_hardware(struct sofa_space *space, const struct sofa_
         SOFA_TRY(sofa_node_read(node, hardware_table, COUNT(hardware_table), &f, err));
     if (f.ert && !(f.access_bytes > 0))
         return sofa_node_fail(node, err, "an 'ert' needs 'access': the bytes of one memory access");
+    if (!f.sram && (f.cacti || f.cells))
+        return sofa_node_fail(node, err, "'cacti' and 'cells' go with 'sram: cacti'");
     space->access_bytes = f.access_bytes;
+    space->cacti = f.sram;
+    space->cacti_cells = f.cells;
+    if (f.cacti)
+        SOFA_TRY(resolve(space, node, f.cacti, false, &space->cacti_program, err));
     SOFA_TRY(resolve(space, node, f.name, true, &space->hardware, err));
     if (f.ert)
         SOFA_TRY(resolve(space, node, f.ert, false, &space->ert, err));

@@ -102,7 +102,10 @@ struct sofa_space {
     const struct sofa_node *hardware_node;
     const char *hardware; /* a path or a name of `list hardware` */
     const char *ert, *art; /* Accelergy reference tables in place of built-in costs, NULL for none */
-    double access_bytes;   /* of one memory access in them */
+    double access_bytes;   /* of one memory access in them, and of CACTI's */
+    bool cacti;            /* SRAM costs from CACTI, not from the built-in table */
+    const char *cacti_program; /* NULL: `cacti` on PATH */
+    int cacti_cells;       /* index in sofa_cacti_cells */
     struct sofa_space_workload workload;
     const struct sofa_node *parameters_node;
     size_t n_parameters;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/unit.h"
+#include "study/memories.h"
 #include "study/outside.h"
 #include "study/patterns.h"
 
@@ -379,9 +380,11 @@ static enum sofa_code open_hardware(struct sofa_problem *p, struct sofa_err *err
     free(path);
     if (rc != SOFA_OK)
         return rc;
-    SOFA_TRY(sofa_accelergy_apply(&p->hardware, p->space->ert, p->space->art, p->space->access_bytes, err));
     SOFA_TRY(sofa_hardware_design(&p->hardware, p->workload.layers, &design, err));
-    rc = sofa_space_bind(p->space, &design, err);
+    SOFA_TRY(sofa_space_bind(p->space, &design, err));
+    if (p->space->cacti)
+        SOFA_TRY(sofa_problem_apply_cacti(p, err));
+    rc = sofa_accelergy_apply(&p->hardware, p->space->ert, p->space->art, p->space->access_bytes, err);
 out:
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "study/changes.h"
+#include "study/inputs.h"
 #include "study/loop.h"
 
 #define CHANGES_SHOWN 4
@@ -64,6 +65,27 @@ out:
     return rc;
 }
 
+/* The files that the space names. */
+static enum sofa_code check_inputs(struct sofa_loop *l, struct sofa_err *err)
+{
+    struct sofa_str now = SOFA_STR_INIT, changes = SOFA_STR_INIT;
+    char *was = NULL;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_problem_inputs(l->problem, &now, err));
+    SOFA_TRY(sofa_store_get(l->store, "inputs", &was, err));
+    if (!was)
+        rc = sofa_store_set(l->store, "inputs", now.text, err);
+    else if (sofa_inputs_changes(was, now.text, &changes) > 0)
+        rc = sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0,
+                          "the study there was made with other files: %s; choose another folder", changes.text);
+out:
+    sofa_str_release(&now);
+    sofa_str_release(&changes);
+    free(was);
+    return rc;
+}
+
 static enum sofa_code get_size(struct sofa_loop *l, const char *key, size_t *value, struct sofa_err *err)
 {
     char *text = NULL;
@@ -119,6 +141,7 @@ static enum sofa_code check_metas(struct sofa_loop *l, struct sofa_err *err)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
     SOFA_TRY(check_meta(l, "program version", PACKAGE_VERSION, err));
     SOFA_TRY(check_space(l, err));
+    SOFA_TRY(check_inputs(l, err));
     SOFA_TRY(check_meta(l, "workload or hardware of a sweep", l->problem->space->replaced, err));
     SOFA_TRY(check_meta(l, "algorithm", s->algorithm, err));
     SOFA_TRY(check_meta(l, "seed", seed, err));

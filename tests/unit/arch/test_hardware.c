@@ -203,7 +203,8 @@ static void costs_scale_with_node_and_supply_as_published(void **state)
 static void sram_energy_goes_through_its_points_and_grows(void **state)
 {
     struct sofa_sram sram = {.energy_scale = 1, .exponent = 0.5, .points = 2, .byte_area_mm2 = 1e-9,
-                             .point = {{1024, 1e-13, 2e-13, ""}, {4096, 4e-13, 5e-13, ""}}};
+                             .point = {{.capacity_bytes = 1024, .read_j_per_byte = 1e-13, .write_j_per_byte = 2e-13},
+                                       {.capacity_bytes = 4096, .read_j_per_byte = 4e-13, .write_j_per_byte = 5e-13}}};
 
     (void)state;
     assert_true(fabs(sofa_sram_cost(&sram, 1024).read_j_per_byte / 1e-13 - 1) < 1e-12);
@@ -212,6 +213,19 @@ static void sram_energy_goes_through_its_points_and_grows(void **state)
     assert_true(fabs(sofa_sram_cost(&sram, 16384).read_j_per_byte / 8e-13 - 1) < 1e-12);
     assert_true(fabs(sofa_sram_cost(&sram, 256).read_j_per_byte / 5e-14 - 1) < 1e-12);
     assert_true(sofa_sram_cost(&sram, 0).area_mm2 == 0);
+}
+
+static void points_that_know_area_and_leakage_give_them(void **state)
+{
+    struct sofa_sram sram = {.energy_scale = 1, .exponent = 0.5, .points = 2, .byte_area_mm2 = 1, .leakage_w_per_byte = 1,
+                             .point = {{1024, 1e-13, 2e-13, 0.01, 0.001, ""}, {4096, 4e-13, 5e-13, 0.04, 0.003, ""}}};
+
+    (void)state;
+    assert_true(sofa_sram_cost(&sram, 1024).area_mm2 == 0.01 && sofa_sram_cost(&sram, 4096).leakage_w == 0.003);
+    assert_true(fabs(sofa_sram_cost(&sram, 2048).area_mm2 / 0.02 - 1) < 1e-12);
+    assert_true(fabs(sofa_sram_cost(&sram, 2560).leakage_w / 0.002 - 1) < 1e-12);
+    assert_true(fabs(sofa_sram_cost(&sram, 8192).area_mm2 / 0.08 - 1) < 1e-12);
+    assert_true(fabs(sofa_sram_cost(&sram, 512).leakage_w / 0.0005 - 1) < 1e-12);
 }
 
 static void kernels_take_block_and_phase_from_the_design(void **state)
@@ -232,6 +246,7 @@ int main(void)
         cmocka_unit_test(every_shipped_hardware_file_reads),
         cmocka_unit_test(costs_scale_with_node_and_supply_as_published),
         cmocka_unit_test(sram_energy_goes_through_its_points_and_grows),
+        cmocka_unit_test(points_that_know_area_and_leakage_give_them),
         cmocka_unit_test(kernels_take_block_and_phase_from_the_design),
     };
 
