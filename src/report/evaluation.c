@@ -27,6 +27,8 @@ static void add_values(cJSON *root, const struct sofa_problem *p, const struct s
     for (size_t i = 0; i < p->n_metrics; i++)
         if (!isnan(e->metric[i]))
             add_number(metrics, p->metric[i].name, e->metric[i]);
+    for (size_t i = 0; i < e->n_extra; i++)
+        add_number(metrics, e->extra[i].name, e->extra[i].value);
 }
 
 static void add_breakdowns(cJSON *root, const struct sofa_problem *p, const struct sofa_evaluation *e)
@@ -53,6 +55,10 @@ static void add_sources(cJSON *root, const struct sofa_problem *p, const struct 
             continue;
         sofa_evaluate_design_source(p, design, &p->metric[i], text, sizeof text);
         cJSON_AddStringToObject(sources, p->metric[i].name, text);
+    }
+    for (size_t i = 0; i < e->n_extra; i++) {
+        sofa_evaluate_source(p, &p->metric[0], text, sizeof text);
+        cJSON_AddStringToObject(sources, e->extra[i].name, text);
     }
 }
 
@@ -124,6 +130,11 @@ static void add_metrics(const struct sofa_problem *p, const struct sofa_design *
         sofa_quantity_text(e->metric[i], p->metric[i].unit, text);
         sofa_evaluate_design_source(p, design, &p->metric[i], source, sizeof source);
         sofa_str_addf(out, "  %-24s%-18s %s\n", p->metric[i].name, text, source);
+    }
+    for (size_t i = 0; i < e->n_extra; i++) {
+        sofa_quantity_text(e->extra[i].value, "1", text);
+        sofa_evaluate_source(p, &p->metric[0], source, sizeof source);
+        sofa_str_addf(out, "  %-24s%-18s %s\n", e->extra[i].name, text, source);
     }
 }
 

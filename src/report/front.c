@@ -1,4 +1,4 @@
-/* pareto.json and pareto.csv. */
+/* pareto.json and what stands beside it. */
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,6 +62,8 @@ static cJSON *point_json(const struct sofa_problem *p, const struct sofa_trial *
     for (size_t i = 0; i < p->n_metrics; i++)
         if (!is_objective(p, &p->metric[i]) && isfinite(t->metric[i]))
             cJSON_AddNumberToObject(metrics, p->metric[i].name, t->metric[i]);
+    for (size_t i = 0; i < t->n_extra; i++)
+        cJSON_AddNumberToObject(metrics, t->extra[i].name, t->extra[i].value);
     return point;
 }
 
@@ -142,51 +144,6 @@ static cJSON *front_json(const struct sofa_study *s)
     return root;
 }
 
-static void csv_head(const struct sofa_problem *p, struct sofa_str *out)
-{
-    sofa_str_add(out, "id");
-    for (size_t i = 0; i < p->space->dims; i++)
-        sofa_str_addf(out, ",%s", p->space->dim[i].name);
-    for (size_t i = 0; i < p->n_metrics; i++)
-        sofa_str_addf(out, ",%s", p->metric[i].name);
-    sofa_str_add(out, "\n");
-}
-
-/* In quotes where RFC 4180 asks for them. */
-static void csv_text(const char *text, struct sofa_str *out)
-{
-    if (!text[strcspn(text, ",\"\r\n")]) {
-        sofa_str_add(out, text);
-        return;
-    }
-    sofa_str_add(out, "\"");
-    for (; *text; text++) {
-        sofa_str_add(out, *text == '"' ? "\"" : "");
-        sofa_str_add_bytes(out, text, 1);
-    }
-    sofa_str_add(out, "\"");
-}
-
-static void csv_row(const struct sofa_problem *p, const struct sofa_trial *t, struct sofa_str *out)
-{
-    sofa_str_addf(out, "%zu", t->id);
-    for (size_t i = 0; i < p->space->dims; i++) {
-        const struct sofa_space_dim *d = &p->space->dim[i];
-
-        sofa_str_add(out, ",");
-        if (d->parameter->kind == SOFA_PARAMETER_CHOICE)
-            csv_text(d->parameter->names[(int)d->value[t->x[i]]], out);
-        else
-            sofa_str_add_double(out, d->value[t->x[i]]);
-    }
-    for (size_t i = 0; i < p->n_metrics; i++) {
-        sofa_str_add(out, ",");
-        if (!isnan(t->metric[i]))
-            sofa_str_add_double(out, t->metric[i]);
-    }
-    sofa_str_add(out, "\n");
-}
-
 static enum sofa_code write_file(const char *folder, const char *name, const char *text, struct sofa_err *err)
 {
     char *path = sofa_path_join(folder, name);
@@ -227,9 +184,7 @@ enum sofa_code sofa_report_write(const struct sofa_study *study, const char *fol
     enum sofa_code rc;
 
     SOFA_TRY(write_json(study, folder, err));
-    csv_head(study->problem, &csv);
-    for (size_t i = 0; i < study->n_front; i++)
-        csv_row(study->problem, &study->trial[study->front[i]], &csv);
+    sofa_report_csv(study, &csv);
     SOFA_TRY(csv.failed ? sofa_fail_nomem(err, "the front") : write_file(folder, "pareto.csv", csv.text, err));
     rc = write_page(folder, err);
 out:

@@ -21,6 +21,9 @@ struct cJSON;
  * from what study.db has by now), each written atomically.  SOFA_E_IO. */
 enum sofa_code sofa_report_write(const struct sofa_study *study, const char *folder, struct sofa_err *err);
 
+/* The front as comma-separated values (RFC 4180): id, parameters that vary, metrics. */
+void sofa_report_csv(const struct sofa_study *study, struct sofa_str *out);
+
 /* The front as a table for a terminal: objectives, then the parameters that vary. */
 void sofa_report_table(const struct sofa_study *study, struct sofa_str *out);
 

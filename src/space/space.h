@@ -67,7 +67,7 @@ struct sofa_space_evaluator {
     double timeout_s;
     size_t n_metrics;
     struct sofa_space_metric *metric;     /* [n_metrics] */
-    const struct sofa_node *metrics_node; /* NULL: those that constraints name */
+    const struct sofa_node *metrics_node; /* NULL: none are listed */
 };
 
 enum sofa_relation { SOFA_LESS, SOFA_LESS_EQUAL, SOFA_GREATER, SOFA_GREATER_EQUAL };

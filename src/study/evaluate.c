@@ -8,6 +8,11 @@
 #include "study/outside.h"
 #include "study/patterns.h"
 
+int sofa_extra_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct sofa_extra *)a)->name, ((const struct sofa_extra *)b)->name);
+}
+
 double sofa_statistics_density(const struct sofa_statistics *statistics)
 {
     int n = statistics->layers * statistics->heads;
@@ -203,9 +208,10 @@ enum sofa_code sofa_evaluate_design(struct sofa_evaluator *evaluator, size_t id,
     double start = sofa_seconds();
     enum sofa_code rc;
 
+    evaluation->n_extra = 0;
     sofa_arena_reset(&evaluator->arena);
     if (evaluator->child) {
-        SOFA_TRY(sofa_outside_ask(evaluator->problem, evaluator->child, id, design, evaluator->cancel, evaluation, err));
+        SOFA_TRY(sofa_outside_ask(evaluator, id, design, evaluation, err));
         judge(evaluator->problem, true, evaluation);
     } else {
         SOFA_TRY(evaluate(evaluator, design, evaluation, err));

@@ -16,9 +16,18 @@
 
 #define SOFA_VIOLATIONS_MAX 16
 
+/* A metric that the problem's table doesn't have: an outside evaluator may tell any. */
+#define SOFA_EXTRAS_MAX 64
+struct sofa_extra {
+    const char *name;
+    double value;
+};
+
 struct sofa_evaluation {
     bool feasible;                   /* it works and satisfies every constraint */
     double metric[SOFA_METRICS_MAX]; /* in the order of the problem's; NAN where not measured */
+    size_t n_extra;
+    struct sofa_extra extra[SOFA_EXTRAS_MAX]; /* by name; the names in the evaluator's arena */
     struct sofa_result result;       /* the model's */
     struct sofa_statistics selection; /* head in the evaluator's arena */
     size_t violations;
@@ -54,6 +63,9 @@ void sofa_evaluate_source(const struct sofa_problem *problem, const struct sofa_
 /* The same of one design: also in how many layers a static pattern stands in for statistics. */
 void sofa_evaluate_design_source(const struct sofa_problem *problem, const struct sofa_design *design,
                                  const struct sofa_metric *metric, char *text, size_t size);
+
+/* For qsort: by name. */
+int sofa_extra_compare(const void *a, const void *b);
 
 /* Mean density over layers and heads: selected pairs over those that causality leaves. */
 double sofa_statistics_density(const struct sofa_statistics *statistics);

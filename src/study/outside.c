@@ -87,6 +87,7 @@ static char *question(const struct sofa_space *space, size_t id, const struct so
 /* An answer as it is read. */
 struct answer {
     const struct sofa_problem *problem;
+    struct sofa_arena *arena;
     const char *program, *line;
     struct sofa_err *err;
 };
@@ -149,6 +150,37 @@ out:
     return rc;
 }
 
+static bool has_extra(const struct sofa_evaluation *e, const char *name)
+{
+    for (size_t i = 0; i < e->n_extra; i++)
+        if (strcmp(e->extra[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Metrics that nothing asks for are kept as well, those that are numbers. */
+static enum sofa_code read_extras(const struct answer *a, const cJSON *root, struct sofa_evaluation *e)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "metrics")) {
+        char name[SOFA_PARAMETER_KEY_MAX];
+
+        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble) || !item->string)
+            continue;
+        sofa_text_clean(item->string, name, sizeof name);
+        if (!name[0] || sofa_problem_metric(a->problem, name) || has_extra(e, name))
+            continue;
+        if (e->n_extra == SOFA_EXTRAS_MAX)
+            return refuse(a, "answered with too many metrics");
+        e->extra[e->n_extra] = (struct sofa_extra){sofa_arena_strdup(a->arena, name), item->valuedouble};
+        if (!e->extra[e->n_extra++].name)
+            return sofa_fail_nomem(a->err, "metrics");
+    }
+    qsort(e->extra, e->n_extra, sizeof *e->extra, sofa_extra_compare);
+    return SOFA_OK;
+}
+
 /* {"id": 7, "error": "text"} is a design that cannot work, with the reason. */
 static enum sofa_code read_error(const struct answer *a, const cJSON *error, struct sofa_result *result)
 {
@@ -165,6 +197,7 @@ static enum sofa_code read_answer(const struct answer *a, size_t id, const cJSON
 {
     const cJSON *number = cJSON_GetObjectItemCaseSensitive(root, "id");
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
+    enum sofa_code rc;
     char text[64];
 
     if (!cJSON_IsObject(root))
@@ -175,14 +208,18 @@ static enum sofa_code read_answer(const struct answer *a, size_t id, const cJSON
     }
     if (error && !cJSON_IsNull(error))
         return read_error(a, error, &e->result);
-    return read_values(a, root, e->metric);
+    SOFA_TRY(read_values(a, root, e->metric));
+    rc = read_extras(a, root, e);
+out:
+    return rc;
 }
 
-enum sofa_code sofa_outside_ask(const struct sofa_problem *problem, struct sofa_child *child, size_t id,
-                                const struct sofa_design *design, const atomic_bool *cancel,
+enum sofa_code sofa_outside_ask(struct sofa_evaluator *evaluator, size_t id, const struct sofa_design *design,
                                 struct sofa_evaluation *evaluation, struct sofa_err *err)
 {
-    struct answer a = {.problem = problem, .program = problem->space->evaluator.command[0], .err = err};
+    const struct sofa_problem *problem = evaluator->problem;
+    struct answer a = {.problem = problem, .arena = &evaluator->arena, .program = problem->space->evaluator.command[0],
+                       .err = err};
     char *line = question(problem->space, id, design);
     struct sofa_str reply = SOFA_STR_INIT;
     cJSON *root = NULL;
@@ -194,13 +231,13 @@ enum sofa_code sofa_outside_ask(const struct sofa_problem *problem, struct sofa_
         evaluation->metric[i] = NAN;
     if (!line)
         return sofa_fail_nomem(err, "a question");
-    SOFA_TRY(sofa_child_ask(child, line, cancel, &reply, err));
+    SOFA_TRY(sofa_child_ask(evaluator->child, line, evaluator->cancel, &reply, err));
     a.line = reply.text;
     if (strlen(reply.text) == reply.length)
         root = cJSON_ParseWithLengthOpts(reply.text, reply.length + 1, NULL, 1);
     rc = root ? read_answer(&a, id, root, evaluation) : refuse(&a, "answered with something other than JSON");
     if (rc != SOFA_OK)
-        sofa_child_restart(child);
+        sofa_child_restart(evaluator->child);
 out:
     cJSON_Delete(root);
     free(line);

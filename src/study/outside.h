@@ -13,10 +13,8 @@
 #ifndef SOFA_STUDY_OUTSIDE_H
 #define SOFA_STUDY_OUTSIDE_H
 
-#include <stdatomic.h>
 #include <stddef.h>
 
-#include "exec/child.h"
 #include "study/evaluate.h"
 #include "study/problem.h"
 
@@ -24,11 +22,11 @@
  * are listed or, where none are, those that constraints name.  SOFA_E_INPUT at the place in the space's file. */
 enum sofa_code sofa_outside_open(struct sofa_problem *problem, struct sofa_err *err);
 
-/* Asks about a design; `id` is the evaluation's.  Metrics, and whether the design can work, go to *evaluation.
+/* Asks the evaluator's child about a design; `id` is the evaluation's.  Metrics, those of no table too, and whether
+ * the design can work go to *evaluation.
  * SOFA_E_EVAL with what was wrong with the answer, SOFA_E_IO where the program can't be started,
  * SOFA_E_INTERRUPTED when cancelled. */
-enum sofa_code sofa_outside_ask(const struct sofa_problem *problem, struct sofa_child *child, size_t id,
-                                const struct sofa_design *design, const atomic_bool *cancel,
+enum sofa_code sofa_outside_ask(struct sofa_evaluator *evaluator, size_t id, const struct sofa_design *design,
                                 struct sofa_evaluation *evaluation, struct sofa_err *err);
 
 /* "./my-model --fast"; "" in a space without an evaluator. */

@@ -1,16 +1,25 @@
 /* Evaluations on other ranks: a flight as bytes, there and back. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "exec/mpi.h"
 #include "study/loop.h"
 
-/* The head of a result; behind it stand the metrics, the selection and the text of a reason or error. */
+/* A metric of no table on its way. */
+struct extra_bytes {
+    char name[SOFA_PARAMETER_KEY_MAX];
+    double value;
+};
+
+/* The head of a result; behind it stand the metrics, those of no table, the selection and the text of a reason or
+ * error. */
 struct result_head {
     enum sofa_code rc;
     enum sofa_trial_status status;
     double seconds;
     int layers, heads;
+    size_t extras;
     char source[sizeof ((struct sofa_statistics *)0)->source];
     size_t text; /* bytes, no terminator */
 };
@@ -41,6 +50,7 @@ static void encode_result(const struct sofa_problem *p, const struct sofa_trial 
     head.status = trial->status;
     head.seconds = trial->seconds;
     head.text = strlen(text);
+    head.extras = trial->n_extra;
     if (selection->head) {
         head.layers = selection->layers;
         head.heads = selection->heads;
@@ -49,9 +59,30 @@ static void encode_result(const struct sofa_problem *p, const struct sofa_trial 
     n = (size_t)head.layers * (size_t)head.heads;
     sofa_str_add_bytes(bytes, (const char *)&head, sizeof head);
     sofa_str_add_bytes(bytes, (const char *)trial->metric, p->n_metrics * sizeof *trial->metric);
+    for (size_t i = 0; i < trial->n_extra; i++) {
+        struct extra_bytes extra = {.value = trial->extra[i].value};
+
+        snprintf(extra.name, sizeof extra.name, "%s", trial->extra[i].name);
+        sofa_str_add_bytes(bytes, (const char *)&extra, sizeof extra);
+    }
     if (n)
         sofa_str_add_bytes(bytes, (const char *)selection->head, n * sizeof *selection->head);
     sofa_str_add_bytes(bytes, text, head.text);
+}
+
+static enum sofa_code take_extras(struct sofa_trial *t, size_t n, const char *bytes, struct sofa_err *err)
+{
+    struct sofa_extra extra[SOFA_EXTRAS_MAX];
+    struct extra_bytes one[SOFA_EXTRAS_MAX];
+    enum sofa_code rc;
+
+    memcpy(one, bytes, n * sizeof *one);
+    for (size_t i = 0; i < n; i++)
+        extra[i] = (struct sofa_extra){one[i].name, one[i].value};
+    SOFA_TRY(sofa_extras_copy(extra, n, &t->extra, err));
+    t->n_extra = n;
+out:
+    return rc;
 }
 
 /* The rest of a result once its head is known to fit its size. */
@@ -70,6 +101,11 @@ static enum sofa_code take_result(const struct sofa_loop *l, struct sofa_flight 
     }
     memcpy(t->metric, bytes, l->problem->n_metrics * sizeof *t->metric);
     bytes += l->problem->n_metrics * sizeof *t->metric;
+    if (take_extras(t, head->extras, bytes, err) != SOFA_OK) {
+        free(text);
+        return SOFA_E_NOMEM;
+    }
+    bytes += head->extras * sizeof(struct extra_bytes);
     f->selection.layers = head->layers;
     f->selection.heads = head->heads;
     memcpy(f->selection.source, head->source, sizeof head->source);
@@ -98,8 +134,8 @@ static enum sofa_code decode_result(void *ctx, void *task, size_t worker, const 
     if (size < sizeof head)
         return sofa_fail(err, SOFA_E_IO, "rank %zu sent a short result", worker);
     memcpy(&head, bytes, sizeof head);
-    rest = l->problem->n_metrics * sizeof(double) + (size_t)head.layers * (size_t)head.heads * sizeof *f->selection.head + head.text;
-    if (size != sizeof head + rest)
+    rest = l->problem->n_metrics * sizeof(double) + head.extras * sizeof(struct extra_bytes) + (size_t)head.layers * (size_t)head.heads * sizeof *f->selection.head + head.text;
+    if (size != sizeof head + rest || head.extras > SOFA_EXTRAS_MAX)
         return sofa_fail(err, SOFA_E_IO, "rank %zu sent a result of %zu bytes, not %zu; is it another build of the program?",
                          worker, size, sizeof head + rest);
     f->trial.worker = worker;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "study/evaluate.h"
 #include "study/problem.h"
 #include "study/store.h"
 
@@ -25,6 +26,8 @@ struct sofa_trial {
     int *x;               /* [dims] */
     double *y;            /* [n_slots of the problem], minimised */
     double *metric;       /* [n_metrics of the problem] */
+    size_t n_extra;
+    struct sofa_extra *extra; /* [n_extra] by name, one block with the names */
     char *reason;
     double seconds;
     size_t worker;

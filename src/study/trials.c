@@ -28,11 +28,33 @@ enum sofa_code sofa_trial_new(struct sofa_trial *trial, const struct sofa_proble
     return SOFA_OK;
 }
 
+enum sofa_code sofa_extras_copy(const struct sofa_extra *from, size_t n, struct sofa_extra **to, struct sofa_err *err)
+{
+    size_t bytes = n * sizeof **to;
+    char *name;
+
+    *to = NULL;
+    if (!n)
+        return SOFA_OK;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(from[i].name) + 1;
+    *to = malloc(bytes);
+    if (!*to)
+        return sofa_fail_nomem(err, "metrics");
+    name = (char *)(*to + n);
+    for (size_t i = 0; i < n; i++) {
+        (*to)[i] = (struct sofa_extra){name, from[i].value};
+        name = stpcpy(name, from[i].name) + 1;
+    }
+    return SOFA_OK;
+}
+
 void sofa_trial_release(struct sofa_trial *trial)
 {
     free(trial->x);
     free(trial->y);
     free(trial->metric);
+    free(trial->extra);
     free(trial->reason);
     memset(trial, 0, sizeof *trial);
 }
@@ -79,6 +101,8 @@ enum sofa_code sofa_trial_fill(struct sofa_trial *trial, const struct sofa_probl
     memcpy(trial->metric, evaluation->metric, problem->n_metrics * sizeof *trial->metric);
     sofa_trial_set_objectives(trial, problem);
     SOFA_TRY(set_reason(trial, evaluation, err));
+    SOFA_TRY(sofa_extras_copy(evaluation->extra, evaluation->n_extra, &trial->extra, err));
+    trial->n_extra = evaluation->n_extra;
     if (sofa_problem_runs_kernel(problem))
         rc = copy_selection(selection, &evaluation->selection, err);
 out:
@@ -109,6 +133,10 @@ static size_t list_metrics(const struct sofa_problem *p, const struct sofa_trial
         out[n] = (struct sofa_store_metric){p->metric[i].name, source[n], t->metric[i]};
         n++;
     }
+    for (size_t i = 0; i < t->n_extra; i++, n++) {
+        sofa_evaluate_source(p, &p->metric[0], source[n], SOURCE_MAX);
+        out[n] = (struct sofa_store_metric){t->extra[i].name, source[n], t->extra[i].value};
+    }
     return n;
 }
 
@@ -116,8 +144,8 @@ enum sofa_code sofa_trial_put(struct sofa_store *store, const struct sofa_proble
                               const struct sofa_statistics *selection, struct sofa_err *err)
 {
     struct sofa_store_parameter *parameter = malloc((problem->space->dims + 1) * sizeof *parameter);
-    struct sofa_store_metric metric[SOFA_METRICS_MAX];
-    char source[SOFA_METRICS_MAX][SOURCE_MAX];
+    struct sofa_store_metric metric[SOFA_METRICS_MAX + SOFA_EXTRAS_MAX];
+    char source[SOFA_METRICS_MAX + SOFA_EXTRAS_MAX][SOURCE_MAX];
     struct sofa_store_trial row = {.id = trial->id, .status = trial->status, .seconds = trial->seconds,
                                    .worker = trial->worker, .reason = trial->reason, .parameter = parameter,
                                    .metric = metric, .selection = selection->head ? selection : NULL};
@@ -154,6 +182,9 @@ static enum sofa_code read_point(const struct sofa_problem *p, const struct sofa
 static enum sofa_code read_values(const struct sofa_problem *p, const struct sofa_store_trial *row, struct sofa_stored *s,
                                   struct sofa_err *err)
 {
+    struct sofa_extra extra[SOFA_EXTRAS_MAX];
+    enum sofa_code rc;
+
     s->metric = malloc(p->n_metrics * sizeof *s->metric);
     s->reason = sofa_format("%s", row->reason);
     if (!s->metric || !s->reason)
@@ -165,8 +196,15 @@ static enum sofa_code read_values(const struct sofa_problem *p, const struct sof
 
         if (m)
             s->metric[m - p->metric] = row->metric[i].value;
+        else if (p->space->evaluator.node && s->n_extra < SOFA_EXTRAS_MAX)
+            extra[s->n_extra++] = (struct sofa_extra){row->metric[i].name, row->metric[i].value};
     }
-    return row->selection ? copy_selection(&s->selection, row->selection, err) : SOFA_OK;
+    qsort(extra, s->n_extra, sizeof *extra, sofa_extra_compare);
+    SOFA_TRY(sofa_extras_copy(extra, s->n_extra, &s->extra, err));
+    if (row->selection)
+        rc = copy_selection(&s->selection, row->selection, err);
+out:
+    return rc;
 }
 
 static enum sofa_code read_row(void *ctx, const struct sofa_store_trial *row, struct sofa_err *err)
@@ -214,6 +252,7 @@ void sofa_trials_free(struct sofa_stored *stored, size_t n)
     for (size_t i = 0; i < n; i++) {
         free(stored[i].x);
         free(stored[i].metric);
+        free(stored[i].extra);
         free(stored[i].reason);
         free(stored[i].selection.head);
     }
@@ -231,6 +270,10 @@ enum sofa_code sofa_trial_take_stored(struct sofa_trial *trial, struct sofa_stat
     trial->worker = stored->worker;
     memcpy(trial->metric, stored->metric, problem->n_metrics * sizeof *trial->metric);
     sofa_trial_set_objectives(trial, problem);
+    free(trial->extra);
+    trial->extra = stored->extra;
+    trial->n_extra = stored->n_extra;
+    stored->extra = NULL;
     free(trial->reason);
     trial->reason = stored->reason;
     stored->reason = NULL;

@@ -15,9 +15,14 @@ struct sofa_stored {
     size_t worker;
     int *x;
     double *metric;
+    size_t n_extra;
+    struct sofa_extra *extra;
     char *reason;
     struct sofa_statistics selection;
 };
+
+/* A malloc'd copy in one block, names included. */
+enum sofa_code sofa_extras_copy(const struct sofa_extra *from, size_t n, struct sofa_extra **to, struct sofa_err *err);
 
 /* trial->id is kept. */
 enum sofa_code sofa_trial_new(struct sofa_trial *trial, const struct sofa_problem *problem, const int *x, struct sofa_err *err);

@@ -199,18 +199,19 @@ ok $? "with a word on how to go on"
 # reports, merging, single points
 is "$(json jobs1/pareto.json "d['evaluator']['command'], [p['name'] for p in d['evaluator']['parameters']], 'workload' in d")" \
 	"['./child', 'error'] ['a', 'b'] False" "the front says what evaluated it"
-is "$(json jobs1/pareto.json "all(p['metrics'] == {'g1': p['parameters']['a'] + p['parameters']['b']} for p in d['points'])")" True \
-	"and has the metrics that constraints name"
+is "$(json jobs1/pareto.json "all(p['metrics'] == {'g1': p['parameters']['a'] + p['parameters']['b'], 'spare': 0.5} for p in d['points'])")" True \
+	"and has the metrics that constraints name, and what else was told"
 is "$(json jobs1/pareto.json "all(r > max(p['objectives'][o] for p in d['points']) for o, r in zip(('f1', 'f2'), d['reference_point']))")" True \
 	"its reference point lies beyond it"
 exits 0 "a page and a picture are made of it" "$SOFA_DSE" report jobs1 -o page.html --svg picture.svg
 grep -q 'with an outside evaluator' page.html && grep -q './child error' page.html
 ok $? "the page says what evaluated it"
+is "$(head -n 1 jobs1/pareto.csv)" "id,a,b,f1,f2,g1,spare" "pareto.csv has a column for each"
 exits 0 "fronts are merged" "$SOFA_DSE" merge jobs1 random nsga2 -o merged.json
 exits 0 "one point is evaluated" "$SOFA_DSE" evaluate sound.yaml --set a=3 --set b=4 --json
 cp "$tap_dir/out" one.json
 is "$(json one.json "d['objectives'], d['metrics'], d['feasible'], d['breakdown'], d['sources']['f1'], d['parameters']")" \
-	"{'f1': 25, 'f2': 313} {'f1': 25, 'f2': 313, 'g1': 7} True {} evaluator: ./child {'a': 3, 'b': 4}" "with what the program said"
+	"{'f1': 25, 'f2': 313} {'f1': 25, 'f2': 313, 'g1': 7, 'spare': 0.5} True {} evaluator: ./child {'a': 3, 'b': 4}" "with what the program said"
 exits 0 "a point of the front is evaluated again" "$SOFA_DSE" evaluate sound.yaml --point jobs1/pareto.json --json
 cp "$tap_dir/out" again.json
 is "$(json again.json "d['objectives']")" "$(json jobs1/pareto.json "d['points'][0]['objectives']")" "to the same numbers"
