@@ -18,7 +18,7 @@ struct sofa_pattern_source {
 
 struct cJSON;
 
-/* Counts, parts, remainder, metadata, spans; with `spans` every row's. */
+/* Counts, parts, remainder, metadata, spans; with `spans` every row's.  NULL when memory is exhausted. */
 struct cJSON *sofa_pattern_json(const struct sofa_pattern_source *source, bool spans);
 void sofa_pattern_print(const struct sofa_pattern_source *source, bool spans);
 

@@ -34,22 +34,23 @@ static cJSON *part_json(const struct sofa_acsr *part)
     return o;
 }
 
-/* [first, last, members] of each row, null where it has none. */
-static cJSON *spans_json(const struct sofa_pattern *p)
+/* [first, last, members] of each row, null where it has none; false when memory is exhausted. */
+static bool add_spans(cJSON *o, const struct sofa_pattern *p)
 {
-    cJSON *rows = cJSON_CreateArray();
+    cJSON *rows = cJSON_AddArrayToObject(o, "row_spans");
     size_t first, last;
+    bool ok = rows != NULL;
 
-    for (size_t i = 0; i < p->rows; i++) {
+    for (size_t i = 0; i < p->rows && ok; i++) {
         if (sofa_pattern_row_span(p, i, &first, &last)) {
             double row[] = {(double)first, (double)last, (double)sofa_pattern_row_members(p, i)};
 
-            cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(row, 3));
+            ok = cJSON_AddItemToArray(rows, cJSON_CreateDoubleArray(row, 3));
         } else {
-            cJSON_AddItemToArray(rows, cJSON_CreateNull());
+            ok = cJSON_AddItemToArray(rows, cJSON_CreateNull());
         }
     }
-    return rows;
+    return ok;
 }
 
 static void add_metadata(cJSON *o, const struct sofa_pattern_facts *f)
@@ -86,8 +87,10 @@ struct cJSON *sofa_pattern_json(const struct sofa_pattern_source *source, bool s
     rest = cJSON_AddObjectToObject(o, "remainder");
     cJSON_AddNumberToObject(rest, "members", (double)f.rest);
     add_metadata(o, &f);
-    if (spans)
-        cJSON_AddItemToObject(o, "row_spans", spans_json(p));
+    if (spans && !add_spans(o, p)) {
+        cJSON_Delete(o);
+        return NULL;
+    }
     return o;
 }
 
