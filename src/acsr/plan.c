@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 
+#define NEAR 1.25  /* pairs over members from which no other order of rows is tried */
 #define FEW_ROWS 4 /* a group of fewer rows leaves most lanes idle: its rows are walked one by one */
 
 /* One progression of one row, in the coordinates of its group. */
@@ -154,6 +155,16 @@ static int by_begin(const void *x, const void *y)
     return (a->begin > b->begin) - (a->begin < b->begin);
 }
 
+/* They mostly stand in order already. */
+static void sort(struct interval *v, size_t n, int (*compare)(const void *, const void *))
+{
+    for (size_t i = 1; i < n; i++)
+        if (compare(&v[i - 1], &v[i]) > 0) {
+            qsort(v, n, sizeof *v, compare);
+            return;
+        }
+}
+
 /* A row's intervals that touch become one. */
 static size_t join_touching(struct interval *v, size_t n)
 {
@@ -228,9 +239,9 @@ static void add_intervals(struct builder *b, struct interval *v, size_t n, uint3
 
     if (!n)
         return;
-    qsort(v, n, sizeof *v, by_lane);
+    sort(v, n, by_lane);
     n = join_touching(v, n);
-    qsort(v, n, sizeof *v, by_begin);
+    sort(v, n, by_begin);
     for (size_t i = 0, k; i < n; i = k) {
         int32_t to = v[i].end;
 
@@ -316,6 +327,17 @@ static int by_shape(const void *x, const void *y)
     return (a->item->row > b->item->row) - (a->item->row < b->item->row);
 }
 
+/* Members over LANES: what no order of the rows can get below. */
+static uint64_t least_walk(const struct row_items *row, size_t n)
+{
+    uint64_t members = 0;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < row[i].n; k++)
+            members += (uint64_t)(row[i].item[k].end - row[i].item[k].begin);
+    return members / SOFA_ACSR_LANES;
+}
+
 /* Blocks of rows as they stand, or sorted where that walks fewer keys. */
 static void place_blocks(struct builder *b, uint32_t group, struct row_items *row, size_t n)
 {
@@ -325,6 +347,8 @@ static void place_blocks(struct builder *b, uint32_t group, struct row_items *ro
 
     add_blocks(b, group, row, n);
     if (b->failed || n <= SOFA_ACSR_LANES || !(b->flags & SOFA_ACSR_PLACE) || !(b->flags & SOFA_ACSR_SPAN))
+        return;
+    if ((double)(b->walked - walked) <= NEAR * (double)least_walk(row, n))
         return;
     sorted = sofa_arena_alloc(b->arena, n, sizeof *sorted);
     if (!sorted) {
