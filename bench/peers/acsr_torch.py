@@ -9,7 +9,7 @@ One head of S queries and keys, with four contestants:
   sdpa          scaled_dot_product_attention without a mask: what the ratios are over
   sdpa_mask     the same with the pattern as a boolean mask
   flex          flex_attention, compiled (needs a C++ compiler), with the block mask made before; making it is a row of its
-                own, and so are the seconds of the first call, which compiles
+                own, and so are the seconds of the first call, which compiles unless PyTorch's cache has it
   sampled       sampled_addmm at the members, softmax over each row's values, CSR product with V; indices made before
 
 Ratios are medians over samples in turns with sdpa in this process, of this thread's CPU time.  To set them beside those of
