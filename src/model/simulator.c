@@ -5,6 +5,7 @@
 #include "model/pipeline.h"
 #include "model/plan.h"
 
+#define TILES_MOST 1e8 /* about a minute */
 #define DEPTH 2 /* tiles a queue holds: one being filled, one being emptied */
 
 /* A block on its way: how many of its tiles have come how far. */
@@ -299,6 +300,15 @@ static bool play(struct machine *m)
     return true;
 }
 
+static double tiles_at_most(const struct sofa_design *design, const struct sofa_workload *w)
+{
+    double blocks = ceil(w->queries / design->query_lanes), tiles = 0;
+
+    for (int i = 0; i < design->layers; i++)
+        tiles += design->layer[i].tiles;
+    return tiles * blocks * w->heads * w->batch;
+}
+
 enum sofa_code sofa_simulate(const struct sofa_hardware *hw, const struct sofa_design *design,
                              const struct sofa_workload *workload, const struct sofa_statistics *statistics,
                              double *cycles, double *dram_bytes, struct sofa_err *err)
@@ -311,6 +321,9 @@ enum sofa_code sofa_simulate(const struct sofa_hardware *hw, const struct sofa_d
 
     if (!sofa_plan_feasible(hw, design, workload, statistics, reason, sizeof reason))
         return sofa_fail(err, SOFA_E_EVAL, "this design cannot work: %s", reason);
+    if (tiles_at_most(design, workload) > TILES_MOST)
+        return sofa_fail(err, SOFA_E_EVAL, "the simulation plays tile by tile, up to %.0e of them; these would be %.2g",
+                         TILES_MOST, tiles_at_most(design, workload));
     next_block(&cursor, &blocks[0]);
     do {
         m.at = &blocks[which];

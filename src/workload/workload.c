@@ -7,6 +7,7 @@
 const char *const sofa_scope_names[] = {"attention", "qkv+attention", NULL};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+#define TOKENS_MOST 16777216.0 /* far past any context; blocks of a causal head are gone through one by one */
 
 struct workload_entry {
     const char *kind, *name, *description, *source;
@@ -26,8 +27,8 @@ static const struct sofa_field fields[] = {
     E("heads", INTEGER, w.heads, 1, 1 << 16, true),
     E("kv_heads", INTEGER, w.kv_heads, 1, 1 << 16, false),
     E("head_dim", INTEGER, w.head_dim, 1, 1 << 16, false),
-    E("queries", NUMBER, w.queries, 1, 1e9, true),
-    E("keys", NUMBER, w.keys, 1, 1e9, false),
+    E("queries", NUMBER, w.queries, 1, TOKENS_MOST, true),
+    E("keys", NUMBER, w.keys, 1, TOKENS_MOST, false),
     E("causal", BOOL, w.causal, 0, 0, true),
     E("batch", NUMBER, w.batch, 1, 1e9, false),
     {"scope", SOFA_FIELD_CHOICE, offsetof(struct workload_entry, w.scope), NULL, 0, 0, sofa_scope_names, false},

@@ -105,6 +105,25 @@ static void a_single_tile_takes_its_stages_one_after_the_other(void **state)
     assert_true(cycles >= 69 && cycles <= 69 + 2.01);
 }
 
+static void more_than_can_be_played_is_refused(void **state)
+{
+    struct sofa_selection one = {.density = 0.1, .union_share = 0.7, .naive_ratio = 1, .rass_ratio = 1, .union_all = 0.9};
+    struct sofa_err err = SOFA_ERR_INIT;
+    struct sofa_statistics s;
+    struct sofa_workload w;
+    struct sofa_design d;
+    double cycles, bytes;
+
+    (void)state;
+    load_workload("models/workloads/llama-3-70b-128k.yaml", &w);
+    w.batch = 1000;
+    assert_int_equal(sofa_hardware_design(&hw, w.layers, &d, NULL), SOFA_OK);
+    assert_int_equal(sofa_statistics_init(&s, w.layers, 1, &one, NULL), SOFA_OK);
+    assert_int_equal(sofa_simulate(&hw, &d, &w, &s, &cycles, &bytes, &err), SOFA_E_EVAL);
+    assert_non_null(strstr(err.text, "tile by tile"));
+    sofa_statistics_release(&s);
+}
+
 static void a_slow_dram_is_the_limit(void **state)
 {
     struct sofa_selection one = {.density = 0.1, .union_share = 0.7, .naive_ratio = 1.5, .rass_ratio = 1.2, .union_all = 0.9};
@@ -132,6 +151,7 @@ int main(void)
         cmocka_unit_test(designs_are_ranked_alike),
         cmocka_unit_test(a_single_tile_takes_its_stages_one_after_the_other),
         cmocka_unit_test(a_slow_dram_is_the_limit),
+        cmocka_unit_test(more_than_can_be_played_is_refused),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -34,6 +34,7 @@ static void sizes_that_dont_fit_are_refused_with_the_place(void **state)
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: 8\nkeys: 4\ncausal: true\n", "as many keys", 10},
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: 8.5\ncausal: true\n", "whole", 9},
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: -8\ncausal: true\n", "range", 9},
+        {"layers: 1\nhidden: 96\nheads: 12\nqueries: 1e9\ncausal: true\n", "range", 9},
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: nan\ncausal: true\n", "nan", 9},
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: 8\ncausal: true\nscope: all\n", "all", 11},
         {"layers: 1\nhidden: 96\nheads: 12\nqueries: 8\ncausal: true\nheds: 4\n", "did you mean", 11},
