@@ -159,19 +159,25 @@ struct result {
     size_t reused;
 };
 
-static void evaluate(int c, struct result *r)
+static void evaluate_layers(const struct sofa_attention_params layer[4], struct result *r)
 {
-    struct sofa_attention_params layer[4];
     struct sofa_lm_run run = {.window = 64, .windows = 2, .layer = layer, .level = SOFA_STATS_MODEL,
                               .stats = r->stats, .layers_reused = &r->reused};
     struct sofa_arena arena = SOFA_ARENA_INIT;
     struct sofa_err err = SOFA_ERR_INIT;
 
     r->reused = 0;
-    candidate(c, layer);
     assert_ok(sofa_attention_kernel_find(NULL, &run.kernel, &err), &err);
     assert_ok(sofa_lm_evaluate(lm, text, &run, &r->loss, &arena, &err), &err);
     sofa_arena_release(&arena);
+}
+
+static void evaluate(int c, struct result *r)
+{
+    struct sofa_attention_params layer[4];
+
+    candidate(c, layer);
+    evaluate_layers(layer, r);
 }
 
 static void assert_same_results(const struct result *a, const struct result *b)
@@ -203,6 +209,40 @@ static void reused_layers_give_the_same_bits(void **state)
     /* of each four candidates after the first four, three share 1, 2 and 3 layers of 2 windows; among
      * the first four, those with 2 and 3 find what the one before left */
     assert_int_equal(reused, 2 * 2 * (1 + 2 + 3) + 2 * (1 + 2));
+}
+
+/* One after the other in the same memory: what a pattern holds tells it from another, and where it lies doesn't. */
+static void patterns_are_told_apart_by_what_they_hold(void **state)
+{
+    static const struct {
+        const char *spec;
+        bool fixed;
+        size_t reused; /* of 2 windows and the first 3 layers */
+    } runs[] = {{"window:8", true, 0}, {"window:9", true, 0}, {"window:9", false, 0}, {"window:8", true, 6}, {"window:9", false, 6}};
+    struct sofa_arena arena = SOFA_ARENA_INIT;
+
+    (void)state;
+    sofa_lm_set_cache(lm, 0);
+    sofa_lm_set_cache(lm, SOFA_LM_CACHE_BYTES);
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        struct sofa_attention_params layer[4];
+        struct sofa_pattern pattern;
+        struct result r, bare;
+
+        sofa_arena_reset(&arena);
+        assert_int_equal(sofa_pattern_generate(runs[i].spec, 64, 64, true, &arena, &pattern, NULL), SOFA_OK);
+        candidate(0, layer);
+        for (int l = 0; l < 4; l++) {
+            layer[l].pattern = &pattern;
+            layer[l].fixed = runs[i].fixed;
+        }
+        evaluate_layers(layer, &r);
+        assert_int_equal(r.reused, runs[i].reused);
+        candidate(0, layer);
+        evaluate_layers(layer, &bare);
+        assert_true(bare.loss.nats_per_token != r.loss.nats_per_token);
+    }
+    sofa_arena_release(&arena);
 }
 
 static void a_small_cache_forgets_but_never_errs(void **state)
@@ -299,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_and_statistics_are_those_of_the_reference),
         cmocka_unit_test(reused_layers_give_the_same_bits),
+        cmocka_unit_test(patterns_are_told_apart_by_what_they_hold),
         cmocka_unit_test(a_small_cache_forgets_but_never_errs),
         cmocka_unit_test(threads_share_a_model_and_its_cache),
         cmocka_unit_test(a_cancelled_run_stops),
