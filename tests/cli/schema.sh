@@ -19,6 +19,7 @@ names() {
 }
 names parameters "d['\$defs']['parameters']['properties']"
 names metrics "d['\$defs']['metric']['enum']"
+names generators "d['\$defs']['pattern_value']['pattern'].split('(none|(')[1].split(')')[0].split('|')"
 names algorithms "d['\$defs']['algorithm']['enum']"
 names metrics "d['\$defs']['constraint']['pattern'].split('(')[1].split(')')[0].split('|')"
 
