@@ -4,10 +4,11 @@
  * Black box: RE22 RE23 RE25 RE35 RE36 (Tanabe and Ishibuchi, "An easy-to-use real-world
  * multi-objective optimization problem suite", Applied Soft Computing 2020), OSY (Osyczka and Kundu
  * 1995), C2-DTLZ2 (Jain and Deb 2014), the disc brake with its constraints (CRE23 of the same suite),
- * DTLZ2 and DTLZ7 (Deb et al. 2002) on 16 levels.  Continuous variables have 101 levels.
+ * DTLZ2 and DTLZ7 (Deb et al. 2002) on 16 levels, also with exact objectives, and Branin and Currin in a disc
+ * (BoTorch's ConstrainedBraninCurrin).  Continuous variables have 101 levels.
  *
- * Of this program's kind: a loss that only an evaluation tells, and exact stepped costs; the shapes of
- * the spaces are those of the shipped ones, the formulas are made up (problems_own.c).
+ * Our own: spaces of this program, a loss that only the kernel tells (from tables of measurements, table.h)
+ * and exact costs from the model (problems_own.c).
  */
 #ifndef SOFA_BENCH_OPT_PROBLEMS_H
 #define SOFA_BENCH_OPT_PROBLEMS_H
@@ -26,6 +27,7 @@ struct problem {
     void (*evaluate)(const struct problem *p, const int *x, double *y, double *g);
     double reference[SOFA_OPT_OBJECTIVES_MAX];
     const struct variable *variable; /* of a black box [dims] */
+    const char *space, *table;       /* of our own: the space's file and the table's */
 };
 
 /* A variable: `levels` values from low to high, or a list. */

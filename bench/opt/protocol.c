@@ -8,6 +8,8 @@
  *       the hypervolume being that of all feasible points so far
  *   protocol start PROBLEM SEED N              the first points of `bayesian` in a search of N evaluations, one a
  *       line: what every peer starts from too
+ *   protocol quantiles PROBLEM N               least, 10th, 50th and 90th percentile, greatest of each output at N
+ *       random points: where references come from
  */
 #include <gsl/gsl_errno.h>
 #include <math.h>
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/rng.h"
 #include "bench/opt/problems.h"
 #include "opt/pareto.h"
 
@@ -160,6 +163,38 @@ static int start_points(const struct problem *p, uint64_t seed, size_t budget)
     return 0;
 }
 
+static int compare(const void *pa, const void *pb)
+{
+    double a = *(const double *)pa, b = *(const double *)pb;
+
+    return (a > b) - (a < b);
+}
+
+static int quantiles(const struct problem *p, size_t n)
+{
+    size_t outputs = p->objectives + p->constraints;
+    double *y = calloc(n * outputs + 1, sizeof *y), *column = calloc(n + 1, sizeof *column);
+    gsl_rng *rng = sofa_rng_new(1, 0);
+    int x[PROBLEM_DIMS_MAX];
+
+    for (size_t i = 0; y && column && i < n; i++) {
+        for (size_t j = 0; j < p->dims; j++)
+            x[j] = (int)sofa_rng_below(rng, (size_t)dims[j].levels);
+        p->evaluate(p, x, y + i * outputs, y + i * outputs + p->objectives);
+    }
+    for (size_t k = 0; y && column && k < outputs; k++) {
+        for (size_t i = 0; i < n; i++)
+            column[i] = y[i * outputs + k];
+        qsort(column, n, sizeof *column, compare);
+        printf("%zu %g %g %g %g %g\n", k, column[0], column[n / 10], column[n / 2], column[n - 1 - n / 10],
+               column[n - 1]);
+    }
+    free(y);
+    free(column);
+    gsl_rng_free(rng);
+    return 0;
+}
+
 static int serve(const struct problem *p)
 {
     struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
@@ -208,8 +243,10 @@ int main(int argc, char **argv)
         return serve(p);
     if (p && argc == 6 && strcmp(argv[1], "run") == 0)
         return run(p, argv[3], strtoull(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+    if (p && argc == 4 && strcmp(argv[1], "quantiles") == 0)
+        return quantiles(p, strtoul(argv[3], NULL, 10));
     if (p && argc == 5 && strcmp(argv[1], "start") == 0)
         return start_points(p, strtoull(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: protocol list | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
+    fprintf(stderr, "usage: protocol list | quantiles PROBLEM N | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
     return 2;
 }

@@ -78,11 +78,11 @@ def better(acq, start, seen):
     return x, value
 
 
-start = min(2 * (problem.dims + 1), budget // 5)
+start = problem.start()
 xs, ys, gs = [], [], []
 while len(xs) < budget:
-    if len(xs) < start:
-        x = rng.integers(0, levels)
+    if len(xs) < len(start):
+        x = start[len(xs)]
     else:
         u, y, g = unit(np.array(xs)), -torch.tensor(ys), torch.tensor(gs)
         outputs = torch.cat([y, g], dim=1) if problem.constraints else y
