@@ -27,6 +27,8 @@ struct problem {
     void (*evaluate)(const struct problem *p, const int *x, double *y, double *g);
     double reference[SOFA_OPT_OBJECTIVES_MAX];
     const struct variable *variable; /* of a black box [dims] */
+    size_t front_dims;               /* the front lies where all dimensions from here on ... */
+    int front_level;                 /* ... stand at this level; 0: it is not known where */
     const char *space, *table;       /* of our own: the space's file and the table's */
 };
 

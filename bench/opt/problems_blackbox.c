@@ -264,13 +264,15 @@ const struct problem problems_blackbox[] = {
     {"re35", 7, 3, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, re35, {7332.8, 1796.1, 437.09}, .variable = re35_variables},
     {"re36", 4, 3, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, re36, {6.5239, 41.7, 0.39129}, .variable = re36_variables},
     {"osy", 6, 2, 6, SOFA_OPT_ALL_UNCERTAIN, set_dims, osy, {-75, 75}, .variable = osy_variables},
-    {"c2dtlz2", 6, 2, 1, SOFA_OPT_ALL_UNCERTAIN, set_dims, c2dtlz2, {1.1, 1.1}, .variable = unit_fine},
+    {"c2dtlz2", 6, 2, 1, SOFA_OPT_ALL_UNCERTAIN, set_dims, c2dtlz2, {1.1, 1.1}, .variable = unit_fine, .front_dims = 1, .front_level = 50},
     {"discbrake", 4, 2, 4, SOFA_OPT_ALL_UNCERTAIN, set_dims, disc_brake, {5.7771, 3.9651}, .variable = brake_variables},
-    {"dtlz2", 8, 3, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz2, {1.1, 1.1, 1.1}, .variable = unit_coarse},
-    {"dtlz7", 8, 2, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz7, {15, 15}, .variable = unit_coarse},
+    {"dtlz2", 8, 3, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz2, {1.1, 1.1, 1.1}, .variable = unit_coarse, .front_dims = 2,
+     .front_level = 7},
+    {"dtlz7", 8, 2, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz7, {15, 15}, .variable = unit_coarse, .front_dims = 1},
     {"currin", 2, 2, 1, SOFA_OPT_ALL_UNCERTAIN, set_dims, branin_currin, {80, 12}, .variable = currin_variables},
     /* the same with all objectives but the first declared to be exact */
-    {"dtlz2grey", 8, 3, 0, 0, set_dims, dtlz2, {1.1, 1.1, 1.1}, .variable = unit_coarse},
-    {"dtlz7grey", 8, 2, 0, 0, set_dims, dtlz7_last_first, {15, 15}, .variable = unit_coarse},
+    {"dtlz2grey", 8, 3, 0, 0, set_dims, dtlz2, {1.1, 1.1, 1.1}, .variable = unit_coarse, .front_dims = 2,
+     .front_level = 7},
+    {"dtlz7grey", 8, 2, 0, 0, set_dims, dtlz7_last_first, {15, 15}, .variable = unit_coarse, .front_dims = 1},
 };
 const size_t problems_blackbox_count = sizeof problems_blackbox / sizeof *problems_blackbox;

@@ -8,6 +8,8 @@
  *       the hypervolume being that of all feasible points so far
  *   protocol start PROBLEM SEED N              the first points of `bayesian` in a search of N evaluations, one a
  *       line: what every peer starts from too
+ *   protocol front PROBLEM                     the exact hypervolume, ideal and nadir, from all points (where there are
+ *       few enough, or where it is known in which the front lies)
  *   protocol quantiles PROBLEM N               least, 10th, 50th and 90th percentile, greatest of each output at N
  *       random points: where references come from
  */
@@ -20,6 +22,7 @@
 
 #include "base/rng.h"
 #include "bench/opt/problems.h"
+#include "opt/lattice.h"
 #include "opt/pareto.h"
 
 #define POINTS_MAX 100000
@@ -44,8 +47,8 @@ const struct problem *problem_find(const char *name)
     return NULL;
 }
 
-/* Evaluates x and notes it. */
-static bool evaluate(struct record *record, const int *x, double *y, double *g)
+/* Evaluates x and notes it; the hypervolume is kept up to date if `measured`. */
+static bool note(struct record *record, const int *x, double *y, double *g, bool measured)
 {
     const struct problem *p = record->p;
     size_t m = p->objectives, kept = 0;
@@ -56,8 +59,8 @@ static bool evaluate(struct record *record, const int *x, double *y, double *g)
         feasible &= g[k] <= 0;
     for (size_t j = 0; j < m; j++)
         dominated |= !(y[j] < p->reference[j]);
-    for (size_t i = 0; i < record->n; i++)
-        dominated |= sofa_pareto_dominates(record->y + i * m, y, m);
+    for (size_t i = 0; i < record->n && !dominated; i++)
+        dominated = sofa_pareto_dominates(record->y + i * m, y, m) || memcmp(record->y + i * m, y, m * sizeof *y) == 0;
     if (!feasible || dominated || record->n == POINTS_MAX)
         return feasible;
     for (size_t i = 0; i < record->n; i++)
@@ -65,8 +68,14 @@ static bool evaluate(struct record *record, const int *x, double *y, double *g)
             memmove(record->y + kept++ * m, record->y + i * m, m * sizeof *y);
     memcpy(record->y + kept * m, y, m * sizeof *y);
     record->n = kept + 1;
-    sofa_hypervolume(record->y, record->n, m, p->reference, &record->hypervolume, NULL);
+    if (measured)
+        sofa_hypervolume(record->y, record->n, m, p->reference, &record->hypervolume, NULL);
     return feasible;
+}
+
+static bool evaluate(struct record *record, const int *x, double *y, double *g)
+{
+    return note(record, x, y, g, true);
 }
 
 /* The exact objectives: all but the first. */
@@ -100,7 +109,15 @@ static struct sofa_opt_problem problem_for(const struct problem *p, uint64_t see
     return problem;
 }
 
-/* "ALGORITHM-all" treats every objective as uncertain: what knowing the exact ones is worth. */
+/* What a search does without, by the ending of its label ("bayesian-nolog"); "-all" treats every objective as
+ * uncertain: what knowing the exact ones is worth. */
+static const struct {
+    const char *ending;
+    unsigned without;
+} ablations[] = {{"-nolog", SOFA_OPT_WITHOUT_LOG},
+                 {"-noadditive", SOFA_OPT_WITHOUT_ADDITIVE},
+                 {"-nocorner", SOFA_OPT_WITHOUT_CORNER}};
+
 static int run(const struct problem *p, const char *label, uint64_t seed, size_t budget)
 {
     struct sofa_opt_problem problem = problem_for(p, seed, budget);
@@ -117,6 +134,9 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
         problem.uncertain = SOFA_OPT_ALL_UNCERTAIN;
         problem.cheap = NULL;
     }
+    for (size_t i = 0; i < sizeof ablations / sizeof *ablations; i++)
+        if (strstr(label, ablations[i].ending))
+            problem.without |= ablations[i].without;
     if (!record.y || sofa_optimizer_new(algorithm, &problem, &o, &err) != SOFA_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -159,6 +179,46 @@ static int start_points(const struct problem *p, uint64_t seed, size_t budget)
                                 evaluate(&record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
     }
     sofa_optimizer_free(o);
+    free(record.y);
+    return 0;
+}
+
+#define LISTED 2e8
+
+/* The first dimensions run through all their levels, the others stand where the front is known to lie. */
+static int front(const struct problem *p)
+{
+    size_t m = p->objectives, varied = p->front_dims ? p->front_dims : p->dims;
+    struct record record = {.p = p, .y = calloc(POINTS_MAX, m * sizeof(double))};
+    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX], low, high, size = 1;
+    int x[PROBLEM_DIMS_MAX] = {0};
+    struct sofa_lattice lattice;
+
+    for (size_t j = 0; j < p->dims; j++) {
+        size *= j < varied ? dims[j].levels : 1;
+        x[j] = j < varied ? 0 : p->front_level;
+    }
+    if (!record.y || size > LISTED || sofa_lattice_init(&lattice, varied, dims, NULL) != SOFA_OK) {
+        fprintf(stderr, "%s: %g points\n", p->name, size);
+        free(record.y);
+        return 1;
+    }
+    do
+        note(&record, x, y, g, false);
+    while (sofa_lattice_next(&lattice, x));
+    sofa_hypervolume(record.y, record.n, m, p->reference, &record.hypervolume, NULL);
+    printf("%s,exact,%zu,%.9g", p->name, record.n, record.hypervolume);
+    for (size_t j = 0; j < m; j++) {
+        low = INFINITY;
+        high = -INFINITY;
+        for (size_t i = 0; i < record.n; i++) {
+            low = fmin(low, record.y[i * m + j]);
+            high = fmax(high, record.y[i * m + j]);
+        }
+        printf(",%.6g..%.6g", low, high);
+    }
+    printf("\n");
+    sofa_lattice_release(&lattice);
     free(record.y);
     return 0;
 }
@@ -243,10 +303,12 @@ int main(int argc, char **argv)
         return serve(p);
     if (p && argc == 6 && strcmp(argv[1], "run") == 0)
         return run(p, argv[3], strtoull(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+    if (p && argc == 3 && strcmp(argv[1], "front") == 0)
+        return front(p);
     if (p && argc == 4 && strcmp(argv[1], "quantiles") == 0)
         return quantiles(p, strtoul(argv[3], NULL, 10));
     if (p && argc == 5 && strcmp(argv[1], "start") == 0)
         return start_points(p, strtoull(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: protocol list | quantiles PROBLEM N | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
+    fprintf(stderr, "usage: protocol list | front PROBLEM | quantiles PROBLEM N | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
     return 2;
 }

@@ -1,64 +1,180 @@
 #!/usr/bin/env python3
-"""Medians over seeds of results.csv as a table, and the picture results.svg (needs matplotlib).
+"""The tables of README.md and the picture results.svg from results.csv.
 
-usage: summarise.py results.csv [results.svg]
+usage: summarise.py collect DIR > results.csv    what bench/peers/opt_run.sh left, one line a run
+       summarise.py results.csv [results.svg]    (needs scipy; for the picture matplotlib)
+
+results.csv: problem,algorithm,seed,seconds and the hypervolume after 10, 20, ... evaluations.
 """
 import collections
 import csv
+import glob
 import statistics
 import sys
 
 OURS = "bayesian"
-rows = collections.defaultdict(lambda: collections.defaultdict(dict))
-for r in csv.DictReader(open(sys.argv[1])):
-    rows[r["problem"], r["algorithm"]][int(r["evaluations"])][int(r["seed"])] = float(r["hypervolume"])
-problems = list(dict.fromkeys(p for p, _ in rows))
+# protocol front; the four without an exact front are the best of all runs together
+EXACT = {"re22": 49105.2825, "re25": 7.28855122e+09, "re36": 45.6460996, "c2dtlz2": 0.375998808, "dtlz2": 0.752196429,
+         "dtlz7": 189.344178, "currin": 595.78033, "dtlz2grey": 0.752196429, "dtlz7grey": 189.344178}
 
 
-def median(problem, algorithm, n):
-    return statistics.median(rows[problem, algorithm][n].values())
+def collect(folder):
+    runs = collections.defaultdict(dict)
+    spent = {}
+    for name in sorted(glob.glob(folder + "/*.csv")):
+        for line in open(name):
+            problem, algorithm, seed, n, volume, seconds = line.strip().split(",")
+            runs[problem, algorithm, int(seed)][int(n)] = float(volume)
+            spent[problem, algorithm, int(seed)] = seconds
+    steps = range(10, 1 + max(max(v) for v in runs.values()), 10)
+    print("problem,algorithm,seed,seconds," + ",".join(map(str, steps)))
+    for key in sorted(runs):
+        print(",".join(map(str, key)) + f",{spent[key]}," +
+              ",".join(f"{runs[key][n]:.6g}" if n in runs[key] else "" for n in steps))
 
 
-print("| problem | " + OURS + ": evaluations, median (seeds) | best peer: evaluations, median (seeds) | ours reaches that at | "
-      "TPE |")
-print("|---|---|---|---|---|")
-for p in problems:
-    peers = [a for (q, a) in rows if q == p and ("optuna" in a or "pymoo" in a or "botorch" in a)]
-    ours = rows[p, OURS]
-    if not peers or not ours:
-        continue
-    end, n = max(max(rows[p, a]) for a in peers), max(ours)
-    best = max((a for a in peers if end in rows[p, a]), key=lambda a: median(p, a, end))
-    target = median(p, best, end)
-    reached = [k for k in sorted(ours) if median(p, OURS, k) >= target]
-    tpe = f"{median(p, 'optuna-tpe', end):.4g}" if rows[p, "optuna-tpe"] else "-"
-    print(f"| {p} | {n}: {median(p, OURS, n):.4g} ({len(ours[n])}) | {best} {end}: {target:.4g} "
-          f"({len(rows[p, best][end])}) | {reached[0] if reached else 'not'} | {tpe} |")
+def read(name):
+    """rows[problem][algorithm][seed] = {evaluations: hypervolume}, and the seconds."""
+    rows = collections.defaultdict(lambda: collections.defaultdict(dict))
+    seconds = collections.defaultdict(list)
+    for r in csv.DictReader(open(name)):
+        curve = {int(k): float(v) for k, v in r.items() if k.isdigit() and v}
+        rows[r["problem"]][r["algorithm"]][int(r["seed"])] = curve
+        seconds[r["problem"], r["algorithm"]].append((float(r["seconds"]), max(curve)))
+    return rows, seconds
 
-if len(sys.argv) > 2:
+
+def median(runs, n):
+    values = [c[n] for c in runs.values() if n in c]
+    return statistics.median(values) if values else None
+
+
+def reached(runs, target):
+    """Evaluations after which the median of the runs is at the target."""
+    for n in sorted(set.union(*(set(c) for c in runs.values()))):
+        if median(runs, n) >= target:
+            return n
+    return None
+
+
+def wilcoxon(ours, theirs, n):
+    """p of paired seeds, None with fewer than five."""
+    from scipy import stats
+    pairs = [(ours[s][n], theirs[s][n]) for s in ours if s in theirs and n in ours[s] and n in theirs[s]]
+    if len(pairs) < 5:
+        return None
+    if all(a == b for a, b in pairs):
+        return 1.0
+    return float(stats.wilcoxon([a for a, _ in pairs], [b for _, b in pairs]).pvalue)
+
+
+def holm(tests):
+    """Adjusted p by key."""
+    adjusted, least = {}, 0.0
+    for i, (key, p) in enumerate(sorted(tests.items(), key=lambda t: t[1])):
+        least = max(least, min(1.0, p * (len(tests) - i)))
+        adjusted[key] = least
+    return adjusted
+
+
+def is_peer(algorithm):
+    return algorithm.split("-")[0] in ("optuna", "pymoo", "botorch")
+
+
+def cell(runs, n):
+    count = sum(n in c for c in runs.values())
+    return f"{median(runs, n):.4g} ({count})" if count else "-"
+
+
+def table_of_peers(rows):
+    print("| problem | evaluations | ours | TPE | Optuna NSGA-II | pymoo NSGA-II | Optuna GP | BoTorch | random | best peer's reached at | "
+          "p, best peer |\n|---|---|---|---|---|---|---|---|---|---|---|")
+    tests, lines = {}, []
+    for p in rows:
+        ours = rows[p].get(OURS)
+        peers = {a: r for a, r in rows[p].items() if is_peer(a)}
+        if not ours or not peers:
+            continue
+        ends = [n for n in sorted(set.union(*(set(c) for c in ours.values())))
+                if any(n in c for a in ("optuna-tpe",) for c in peers.get(a, {}).values())]
+        slow = sorted({max(max(c) for c in r.values()) for a, r in peers.items() if "gp" in a or "botorch" in a} & set(ends))
+        for n in [*slow, ends[-1]] if slow and slow[-1] != ends[-1] else [ends[-1]]:
+            best = max((a for a in peers if median(peers[a], n) is not None), key=lambda a: median(peers[a], n))
+            pvalue = wilcoxon(ours, peers[best], n)
+            if pvalue is not None:
+                tests[p, n] = pvalue
+            bo = [a for a in peers if a.startswith("botorch")]
+            lines.append(((p, n), f"| {p} | {n} | {cell(ours, n)} | " + " | ".join(
+                cell(rows[p].get(a, {}), n) for a in ("optuna-tpe", "optuna-nsga2", "pymoo-nsga2", "optuna-gp")) +
+                f" | {', '.join(cell(peers[a], n) + ' ' + a[8:] for a in bo) or '-'} | {cell(rows[p].get('random', {}), n)} | "
+                f"{best}: {reached(ours, median(peers[best], n)) or 'not'} | "))
+    adjusted = holm(tests)
+    for key, line in lines:
+        print(line + (f"{adjusted[key]:.2g} |" if key in adjusted else "- |"))
+
+
+def table_of_shares(rows):
+    print("\n| problem | HV* | ours to 90, 95, 99 % | TPE | best NSGA-II | least gap log10(1 - HV/HV*), ours |\n|---|---|---|---|---|---|")
+    for p in rows:
+        ours = rows[p].get(OURS)
+        if not ours or "-" in p:
+            continue
+        top = EXACT.get(p) or max(max(c.values()) for r in rows[p].values() for c in r.values())
+        nsga = max((a for a in rows[p] if "nsga2" in a), key=lambda a: median(rows[p][a], max(map(max, rows[p][a].values()))),
+                   default=None)
+        def to(runs):
+            return ", ".join(str(reached(runs, s * top) or "-") for s in (0.9, 0.95, 0.99)) if runs else "-"
+        end = max(max(c) for c in ours.values())
+        gap = 1 - median(ours, end) / top
+        import math
+        print(f"| {p} | {top:.6g}{'' if p in EXACT else ' (best seen)'} | {to(ours)} | {to(rows[p].get('optuna-tpe'))} | "
+              f"{to(rows[p].get(nsga))} | {'exact' if gap < 1e-9 else f'{math.log10(gap):.1f}'} |")
+
+
+def table_of_seconds(seconds):
+    print("\n| algorithm | processor seconds of a run, median over problems and seeds | evaluations |\n|---|---|---|")
+    by = collections.defaultdict(list)
+    for (_, a), v in seconds.items():
+        by[a] += v
+    for a in sorted(by):
+        print(f"| {a} | {statistics.median(s for s, _ in by[a]):.3g} | {statistics.median_low(n for _, n in by[a])} |")
+
+
+def picture(rows, name):
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "sofa"
     import matplotlib.pyplot as plt
-    colours = {OURS: "C3", "random": "0.6", "nsga2": "C1", "pymoo-nsga2": "C2", "optuna-nsga2": "C4",
-               "optuna-tpe": "C0"}
+    colours = {OURS: "C3", "random": "0.6", "pymoo-nsga2": "C2", "optuna-nsga2": "C4", "optuna-tpe": "C0",
+               "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6"}
+    shown = [p for p in rows if OURS in rows[p]]
     fig, axes = plt.subplots(3, 5, figsize=(15, 8))
     for ax in axes.flat:
         ax.axis("off")
-    for ax, p in zip(axes.flat, problems):
+    for ax, p in zip(axes.flat, shown):
         ax.axis("on")
-        for (q, a), v in rows.items():
-            if q != p or a not in colours:
+        for a, runs in rows[p].items():
+            if a not in colours:
                 continue
-            x = sorted(v)
-            ax.plot(x, [statistics.median(v[k].values()) for k in x], color=colours[a], label=a,
-                    lw=2 if a == OURS else 1)
-            ax.fill_between(x, [min(v[k].values()) for k in x], [max(v[k].values()) for k in x], color=colours[a],
-                            alpha=0.12, lw=0)
+            x = sorted(set.union(*(set(c) for c in runs.values())))
+            at = [[c[n] for c in runs.values() if n in c] for n in x]
+            ax.plot(x, [statistics.median(v) for v in at], color=colours[a], label=a, lw=2 if a == OURS else 1)
+            ax.fill_between(x, [min(v) for v in at], [max(v) for v in at], color=colours[a], alpha=0.12, lw=0)
         ax.set_title(p, fontsize=9)
         ax.tick_params(labelsize=6)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="lower right", fontsize=9)
+    handles = {label: h for ax in axes.flat for h, label in zip(*ax.get_legend_handles_labels())}
+    fig.legend(handles.values(), handles.keys(), loc="lower right", fontsize=9)
     fig.suptitle("hypervolume against evaluations: median, least and greatest of the seeds", fontsize=10)
     fig.tight_layout()
-    fig.savefig(sys.argv[2], metadata={"Date": None})
+    fig.savefig(name, metadata={"Date": None})
+
+
+if len(sys.argv) > 2 and sys.argv[1] == "collect":
+    collect(sys.argv[2])
+else:
+    runs_of, seconds_of = read(sys.argv[1])
+    table_of_peers(runs_of)
+    table_of_shares(runs_of)
+    table_of_seconds(seconds_of)
+    if len(sys.argv) > 2:
+        picture(runs_of, sys.argv[2])

@@ -1,6 +1,6 @@
 /*
  * Bayesian search with one uncertain objective and any number of exact ones: a Gaussian process on
- * ln(loss + shift), the closed-form logarithm of the expected hypervolume improvement (ehvi.h), and a
+ * the loss or on ln(loss + shift), as the evidence has it, the closed-form logarithm of the expected hypervolume improvement (ehvi.h), and a
  * climb over the lattice (search.h).  Trials asked for and not told yet stand as fantasies.
  */
 #include "opt/bayesian.h"
@@ -35,7 +35,7 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     o->own = b = calloc(1, sizeof *b);
     if (!b)
         return sofa_fail_nomem(err, "an optimizer");
-    b->plain = plain;
+    b->plain = plain || (p->without & SOFA_OPT_WITHOUT_LOG);
     set_objectives(o, b);
     b->start = p->dims < fifth ? p->dims : fifth;
     b->start = b->start < 3 ? 3 : b->start;
@@ -46,7 +46,7 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (b->u >= 0) {
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
-        if (!plain)
+        if (!plain && !(p->without & SOFA_OPT_WITHOUT_ADDITIVE))
             SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
         if (b->gp[1] && !sofa_gp_additive(b->gp[1])) {
             sofa_gp_free(b->gp[1]);
@@ -174,14 +174,15 @@ static bool reference_is_reached(const struct sofa_optimizer *o)
     return false;
 }
 
-/* The start: both corners, then low-discrepancy points. */
+/* The start: the most accurate corner, then low-discrepancy points.  (The opposite corner's loss lies so far off
+ * that it costs the process more than it teaches: bench/opt/README.md.) */
 static enum sofa_code ask_start(struct sofa_optimizer *o, int *x, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
 
-    if (o->seen.count < 2) {
-        sofa_opt_corner(o, o->seen.count == 1, x);
-        if (sofa_lattice_find(&o->seen, x) == SOFA_LATTICE_NONE && sofa_opt_accepts(o, x))
+    if (o->seen.count == 0 && !(o->problem.without & SOFA_OPT_WITHOUT_CORNER)) {
+        sofa_opt_corner(o, x);
+        if (sofa_opt_accepts(o, x))
             return SOFA_OK;
     }
     return sofa_opt_halton_point(o, b->halton, x, err);

@@ -17,11 +17,12 @@ struct bayesian {
     struct sofa_halton *halton;
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
     int chosen;
-    bool plain; /* the objective as it is, one kernel */
+    bool plain; /* the objective as it is */
     bool fitted;
     size_t fitted_n, chosen_n, changes;
     size_t start; /* points of the low-discrepancy start */
-    double shift; /* of the loss; NAN: the loss is modelled as it is */
+    double shift; /* added to the loss before its logarithm; NAN: there is no limit to take it from */
+    bool raw;     /* the loss is modelled as it is, not its logarithm: what the evidence says */
 
     int u;                             /* the uncertain objective, -1: none */
     size_t q;                          /* exact objectives */

@@ -1,4 +1,5 @@
-/* What Bayesian search believes: the process, the points to improve on and the reference. */
+/* What Bayesian search believes: the process and the scale it models, the points to improve on and the
+ * reference. */
 #include "opt/bayesian.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include "opt/special.h"
 
 #define FIT_ITERATIONS 60    /* of a fit from the prior ... */
-#define FIT_WARM 12          /* ... and of one from the last, once FIT_SETTLED points were told */
+#define FIT_WARM 10          /* ... and of one from the last, once FIT_SETTLED points were told */
 #define FIT_SETTLED 30
 #define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/10 */
 #define FIT_SUBSET 200       /* points that a fit uses at most */
@@ -23,7 +24,7 @@
 
 double sofa_belief_loss(const struct bayesian *b, double loss)
 {
-    return isnan(b->shift) ? loss : sofa_opt_log(loss + b->shift);
+    return b->raw || isnan(b->shift) ? loss : sofa_opt_log(loss + b->shift);
 }
 
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err)
@@ -106,22 +107,29 @@ static void collect_pending(struct sofa_optimizer *o)
             memcpy(b->pending + b->pending_n++ * dims, sofa_lattice_point(&o->seen, i), dims * sizeof *b->pending);
 }
 
-/* In the order of the trials. */
-size_t sofa_belief_collect(struct sofa_optimizer *o)
+/* Points and outputs that teach the process, in the order of the trials; returns their number. */
+static size_t collect_outputs(struct sofa_optimizer *o)
 {
     struct bayesian *b = o->own;
     size_t n = 0, dims = o->problem.dims;
 
-    collect_pending(o);
-    if (b->u < 0)
-        return 0;
-    set_shift(o);
     for (size_t i = 0; i < o->seen.count; i++)
         if (teaches(o, i)) {
             memcpy(b->x + n * dims, sofa_lattice_point(&o->seen, i), dims * sizeof *b->x);
             b->z[n++] = sofa_belief_loss(b, o->trials[i].y[b->u]);
         }
     return n;
+}
+
+size_t sofa_belief_collect(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+
+    collect_pending(o);
+    if (b->u < 0)
+        return 0;
+    set_shift(o);
+    return collect_outputs(o);
 }
 
 static enum sofa_code fit_one(struct bayesian *b, int which, double *posterior, struct sofa_err *err)
@@ -150,28 +158,67 @@ static size_t choose_subset(struct sofa_optimizer *o, size_t n)
     return used;
 }
 
-/* Refits where enough is new; every CHOOSE_EVERY results both kernels are compared. */
+/* Fits one process on the scale in use; *posterior is of the losses themselves, so that scales can be compared:
+ * the density of what was standardised, over the spread, times the slope of the logarithm. */
+static enum sofa_code fit_scale(struct sofa_optimizer *o, int which, size_t n, double *posterior, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    size_t used = choose_subset(o, n);
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_gp_data(b->gp[which], used, b->fit_x, b->fit_z, err));
+    SOFA_TRY(fit_one(b, which, posterior, err));
+    *posterior -= (double)used * sofa_opt_log(sofa_gp_spread(b->gp[which]));
+    for (size_t i = 0; i < used && !b->raw && !isnan(b->shift); i++)
+        *posterior -= b->fit_z[i]; /* d ln(loss + shift) / d loss = exp(-z) */
+out:
+    return rc;
+}
+
+/* Chooses the scale, then the kernel, by what is most probable. */
+static enum sofa_code choose(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    double here, other;
+    enum sofa_code rc;
+
+    SOFA_TRY(fit_scale(o, b->chosen, n, &here, err));
+    if (!isnan(b->shift)) {
+        b->raw = !b->raw;
+        collect_outputs(o);
+        SOFA_TRY(fit_scale(o, b->chosen, n, &other, err));
+        if (other > here) {
+            here = other;
+        } else {
+            b->raw = !b->raw;
+            collect_outputs(o);
+            SOFA_TRY(fit_scale(o, b->chosen, n, &here, err));
+        }
+    }
+    if (b->gp[1]) {
+        SOFA_TRY(fit_scale(o, !b->chosen, n, &other, err));
+        b->chosen = other > here ? !b->chosen : b->chosen;
+    }
+    b->chosen_n = n;
+out:
+    return rc;
+}
+
+/* Refits where enough is new; every CHOOSE_EVERY results scales and kernels are compared. */
 static enum sofa_code fit(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
-    double posterior[2] = {-INFINITY, -INFINITY};
     size_t step = n < FIT_ALWAYS ? 1 : n / 10, pause = n < FIT_ALWAYS ? CHOOSE_EVERY : n / 2;
-    bool both = b->gp[1] && (!b->fitted || n >= b->chosen_n + pause);
+    bool choice = b->gp[1] || !isnan(b->shift);
+    double posterior;
     enum sofa_code rc = SOFA_OK;
-    size_t used;
 
     if (b->fitted && n < b->fitted_n + step && b->changes == o->changes)
         return SOFA_OK;
-    used = choose_subset(o, n);
-    for (int which = 0; which < 2; which++)
-        if (b->gp[which] && (both || which == b->chosen)) {
-            SOFA_TRY(sofa_gp_data(b->gp[which], used, b->fit_x, b->fit_z, err));
-            SOFA_TRY(fit_one(b, which, &posterior[which], err));
-        }
-    if (both) {
-        b->chosen = posterior[1] > posterior[0];
-        b->chosen_n = n;
-    }
+    if (choice && (!b->fitted || n >= b->chosen_n + pause))
+        SOFA_TRY(choose(o, n, err));
+    else
+        SOFA_TRY(fit_scale(o, b->chosen, n, &posterior, err));
     b->fitted = true;
     b->fitted_n = n;
     b->changes = o->changes;
@@ -208,8 +255,9 @@ static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err 
     if (b->draws > 1)
         set_normals(b);
     SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
-    snprintf(o->state, sizeof o->state, "GP n=%zu, %s kernel, jitter %g%s", n,
-             sofa_gp_additive(gp) ? "additive" : "ARD", sofa_gp_jitter(gp),
+    snprintf(o->state, sizeof o->state, "GP n=%zu, %s kernel%s, jitter %g%s", n,
+             sofa_gp_additive(gp) ? "additive" : "ARD", b->raw || isnan(b->shift) ? "" : " on the logarithm",
+             sofa_gp_jitter(gp),
              b->own_reference ? ", the reference is out of reach" : "");
 out:
     return rc;
@@ -269,7 +317,7 @@ static void set_reference(struct sofa_optimizer *o)
     const struct sofa_opt_problem *p = &o->problem;
     struct sofa_opt_cheap cheap;
 
-    sofa_opt_corner(o, false, b->seeds);
+    sofa_opt_corner(o, b->seeds);
     sofa_opt_cheap_of(o, b->seeds, &cheap);
     for (int t = 0; t < REFERENCE_DRAWS && !cheap.feasible && b->points_n == 0; t++) {
         sofa_lattice_random(&o->seen, o->rng, b->seeds);

@@ -404,6 +404,11 @@ double sofa_gp_jitter(const struct sofa_gp *gp)
     return gp->jitter;
 }
 
+double sofa_gp_spread(const struct sofa_gp *gp)
+{
+    return gp->spread;
+}
+
 bool sofa_gp_additive(const struct sofa_gp *gp)
 {
     return gp->additive;

@@ -90,6 +90,7 @@ void sofa_gp_near(struct sofa_gp *gp, size_t slot, const int *x, double *mean, d
 void sofa_gp_near_deviations(struct sofa_gp *gp, size_t count, const size_t *slots, double *sd);
 
 double sofa_gp_jitter(const struct sofa_gp *gp); /* added to the diagonal of the last factor, relative */
+double sofa_gp_spread(const struct sofa_gp *gp); /* standard deviation of the data's outputs */
 bool sofa_gp_additive(const struct sofa_gp *gp);
 size_t sofa_gp_points(const struct sofa_gp *gp);
 

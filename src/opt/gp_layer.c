@@ -166,8 +166,12 @@ void sofa_gp_add_layer(struct sofa_gp *gp, size_t l, const int *x, const double 
     if (gp->tables_hold && gp->table[l].combos) {
         row = table_row(gp, l, combo_of(&gp->space, layer, x), u);
         combo = gp->table[l].combo;
-        for (size_t k = 0; k < m; k++)
+        for (size_t k = 0; k < m; k += SOFA_DENSE_LANES) { /* m is whole lanes */
             out[k] += row[combo[k]];
+            out[k + 1] += row[combo[k + 1]];
+            out[k + 2] += row[combo[k + 2]];
+            out[k + 3] += row[combo[k + 3]];
+        }
         return;
     }
     gp->dense->distances(gp->u + layer->from * gp->capacity, gp->capacity, u + layer->from,

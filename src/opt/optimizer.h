@@ -58,7 +58,11 @@ struct sofa_opt_problem {
     void *ctx;
     uint64_t seed;
     size_t budget; /* evaluations that will be made at most */
+    unsigned without; /* bits below: what Bayesian search does without, to measure what each part is worth */
 };
+#define SOFA_OPT_WITHOUT_LOG 1u      /* the loss is modelled as it is, whatever the evidence says */
+#define SOFA_OPT_WITHOUT_ADDITIVE 2u /* one kernel, over all dimensions */
+#define SOFA_OPT_WITHOUT_CORNER 4u   /* the first points are low-discrepancy ones alone */
 #define SOFA_OPT_ALL_UNCERTAIN (-2)
 
 enum sofa_opt_status { SOFA_OPT_DONE, SOFA_OPT_INFEASIBLE, SOFA_OPT_FAILED };

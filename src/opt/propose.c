@@ -7,14 +7,15 @@
 
 #define RANDOM_SEEDS 80 /* of the climb */
 #define MUTANTS 60      /* seeds made from the good points */
+#define GOOD_SEEDS 8    /* good points that are seeds themselves: they were seen, little is to be gained there */
 #define LISTED 1500.0   /* points up to which a space is scored as a whole */
 
-void sofa_opt_corner(const struct sofa_optimizer *o, bool opposite, int *x)
+void sofa_opt_corner(const struct sofa_optimizer *o, int *x)
 {
     for (size_t j = 0; j < o->problem.dims; j++) {
         const struct sofa_opt_dim *dim = &o->problem.dim[j];
 
-        x[j] = dim->corner < 0 ? (dim->levels - 1) / 2 : opposite ? dim->levels - 1 - dim->corner : dim->corner;
+        x[j] = dim->corner < 0 ? (dim->levels - 1) / 2 : dim->corner;
     }
 }
 
@@ -54,7 +55,7 @@ static enum sofa_code add_seeds(struct sofa_optimizer *o, struct sofa_search *se
     size_t dims = o->problem.dims, count = 0;
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_search_seed(search, good, x_good, err));
+    SOFA_TRY(sofa_search_seed(search, good < GOOD_SEEDS ? good : GOOD_SEEDS, x_good, err));
     for (; good && count < MUTANTS; count++)
         mutate(o, x_good + sofa_rng_below(o->rng, good) * dims, room + count * dims);
     count += random_seeds(o, room + count * dims, RANDOM_SEEDS);

@@ -15,7 +15,7 @@
 enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good,
                                 int *x, struct sofa_score *result, struct sofa_err *err);
 
-/* The most or, `opposite`, the least accurate end of every dimension; the middle where unknown. */
-void sofa_opt_corner(const struct sofa_optimizer *o, bool opposite, int *x);
+/* The most accurate end of every dimension; the middle where unknown. */
+void sofa_opt_corner(const struct sofa_optimizer *o, int *x);
 
 #endif

@@ -196,6 +196,43 @@ static void neighbours_scored_by_bounds_lead_where_exact_scores_lead(void **stat
     sofa_optimizer_free(o);
 }
 
+/* Sums over layers as they are, or as powers. */
+static double sum_loss(const int *x, bool power)
+{
+    double sum = 0;
+
+    for (int l = 0; l < LAYERS; l++)
+        sum += (0.5 + 0.3 * l) * (9 - x[2 * l]) + 0.1 * x[2 * l + 1];
+    return power ? 0.01 * exp(0.2 * sum) : 0.03 * sum;
+}
+
+static void the_evidence_chooses_the_scale_of_the_loss(void **state)
+{
+    struct sofa_opt_problem problem = chip_problem(5, 40);
+    struct sofa_opt_cheap cheap;
+    struct sofa_optimizer *o;
+    double y[3];
+    int x[DIMS];
+
+    (void)state;
+    set_chip();
+    for (int power = 0; power < 2; power++) {
+        o = new_optimizer("bayesian", &problem);
+        for (int t = 0; t < 30; t++) {
+            ask(o, x);
+            chip_cheap(NULL, x, &cheap);
+            y[0] = sum_loss(x, power);
+            y[1] = cheap.y[1];
+            y[2] = cheap.y[2];
+            assert_int_equal(sofa_optimizer_tell(o, x, y, y[0] <= problem.limit ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE,
+                                                 NULL), SOFA_OK);
+        }
+        ask(o, x);
+        assert_int_equal(strstr(sofa_optimizer_state(o), "logarithm") != NULL, power);
+        sofa_optimizer_free(o);
+    }
+}
+
 static void it_beats_random_search_in_hypervolume_for_every_seed(void **state)
 {
     (void)state;
@@ -478,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_scored_by_bounds_lead_where_exact_scores_lead),
+        cmocka_unit_test(the_evidence_chooses_the_scale_of_the_loss),
         cmocka_unit_test(it_beats_random_search_in_hypervolume_for_every_seed),
         cmocka_unit_test(points_do_not_repeat_while_results_are_pending),
         cmocka_unit_test(broken_and_useless_results_do_not_stop_the_search),
