@@ -98,6 +98,49 @@ exits 2 "a space that changed under a sweep is refused" "$SOFA_DSE" sweep sweep.
 says 'space.yaml: changed since task' "by name"
 cp kept.yaml space.yaml
 
+# what is left of a status file, or of a front, by whatever went wrong
+status=failing/tasks/$task/status.json
+for left in '' '{"state": "do' '[]' '{"state": 5}'; do
+	printf '%s' "$left" >"$status"
+	"$SOFA_DSE" sweep sweep.yaml -o failing --status | grep -q ' 6 done, 0 running, 0 failed, 0 stopped, 1 waiting'
+	ok $? "a status of '$left' is none"
+done
+exits 0 "it is run again" "$SOFA_DSE" sweep sweep.yaml -o failing --progress none
+rm "failing/tasks/$task/pareto.json"
+exits 0 "a task whose front is gone is run again" "$SOFA_DSE" sweep sweep.yaml -o failing
+says "^1 of 1: $task done" "and it alone"
+cmp -s failing/pareto.json matrix.sweep/pareto.json
+ok $? "to the same bytes"
+
+# two at once share the tasks
+"$SOFA_DSE" sweep sweep.yaml -o shared --jobs 1 --progress none 2>/dev/null &
+pid=$!
+"$SOFA_DSE" sweep sweep.yaml -o shared --jobs 1 --progress none 2>err
+[ $? -eq 0 ] || grep -q 'of them are running; run the sweep again$' err
+ok $? "a sweep that is started twice ends, or leaves what the other runs"
+wait $pid
+exits 0 "both do every task once" "$SOFA_DSE" sweep sweep.yaml -o shared --progress none
+cmp -s shared/pareto.json matrix.sweep/pareto.json
+ok $? "with the same bytes"
+
+# evaluations that break down, ten in a row
+cat >broken.yaml <<END
+version: 1
+name: broken
+evaluator: {command: [./broken], timeout: 30 s}
+parameters: {a: {range: [0, 99]}}
+objectives: [{name: f}]
+search: {algorithm: halton, evaluations: 20}
+END
+printf '#!/bin/sh\necho "the mesh is torn" >&2\nexit 7\n' >broken
+chmod +x broken
+printf 'version: 1\nname: broken\nmatrix: {space: broken.yaml, seed: [1, 2]}\n' >broken-sweep.yaml
+exits 1 "tasks whose evaluations break down" "$SOFA_DSE" sweep broken-sweep.yaml --progress none
+says '2 of 2 tasks failed; broken.seed1.*: 10 evaluations in a row failed; the last: ./broken ended with status 7.*the mesh is torn' \
+	"fail with the reason"
+"$SOFA_DSE" sweep broken-sweep.yaml --status >"$tap_dir/out"
+is "$(grep -c '^[01]  broken.seed[12].*10 evaluations in a row failed' "$tap_dir/out")" 2 "which the status tells of each"
+
 # workloads that don't compare: a front of each, in one file
 sed '/tiles/d; /topk/d; s/accuracy_loss/area/; s/evaluations: 12/evaluations: 2/' kept.yaml >shape.yaml
 printf 'version: 1\nname: shapes\nmatrix: {space: shape.yaml, seed: [1, 2], workload: [%s, %s]}\n' \
