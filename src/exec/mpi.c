@@ -87,10 +87,11 @@ int sofa_mpi_worst(int value)
     return worst;
 }
 
-/* Waiting without burning a processor that an evaluation could use. */
-static void nap(void)
+/* Waiting without burning a processor that an evaluation could use: short naps while an answer may come at
+ * once, longer ones after the first ten milliseconds. */
+static void nap(size_t naps)
 {
-    const struct timespec pause = {.tv_nsec = 200000};
+    const struct timespec pause = {.tv_nsec = naps < 100 ? 50000 : 500000};
 
     nanosleep(&pause, NULL);
 }
@@ -158,11 +159,11 @@ static bool result_is_there(double seconds, MPI_Status *status)
     double until = MPI_Wtime() + seconds;
     int there = 0;
 
-    for (;;) {
+    for (size_t naps = 0;; naps++) {
         MPI_Iprobe(MPI_ANY_SOURCE, TAG_RESULT, MPI_COMM_WORLD, &there, status);
         if (there || MPI_Wtime() >= until)
             return there;
-        nap();
+        nap(naps);
     }
 }
 
@@ -248,11 +249,11 @@ static void wait_for_message(MPI_Status *status)
 {
     int there = 0;
 
-    for (;;) {
+    for (size_t naps = 0;; naps++) {
         MPI_Iprobe(0, MPI_ANY_TAG, MPI_COMM_WORLD, &there, status);
         if (there)
             return;
-        nap();
+        nap(naps);
     }
 }
 
