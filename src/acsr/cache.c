@@ -13,17 +13,6 @@
 #define SEAL "\nsofa-acsr-kernel " /* and the digest's 64 digits; behind the end of a shared object loaders don't look */
 #define SEAL_BYTES (sizeof SEAL - 1 + SOFA_SHA256_TEXT - 1)
 
-char *sofa_cache_folder(void)
-{
-    const char *own = getenv("SOFA_DSE_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-
-    if (own && *own)
-        return sofa_format("%s", own);
-    if (xdg && *xdg == '/') /* the XDG specification: relative paths are to be ignored */
-        return sofa_format("%s/sofa-dse", xdg);
-    return home && *home ? sofa_format("%s/.cache/sofa-dse", home) : NULL;
-}
-
 enum sofa_code sofa_cache_prepare(const char *folder, struct sofa_err *err)
 {
     struct stat s;

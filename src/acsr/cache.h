@@ -9,9 +9,6 @@
 #include "base/err.h"
 #include "base/file.h"
 
-/* The user's folder, malloc'd; NULL where there is neither a setting nor a home, or no memory. */
-char *sofa_cache_folder(void);
-
 /* Makes the folder where it isn't there (mode 0700) and looks whether only this user can write to it. */
 enum sofa_code sofa_cache_prepare(const char *folder, struct sofa_err *err);
 

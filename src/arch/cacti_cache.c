@@ -13,17 +13,13 @@
 #define ENTRY_MOST 4096
 #define TABLES_MOST 256
 
-/* The entry's file, in the folder of the user's that generated kernels are kept in too; NULL where there is
- * none. */
+/* The entry's file; NULL where there is no place for it. */
 static char *entry_path(const char *key)
 {
-    const char *own = getenv("SOFA_DSE_CACHE"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *folder = sofa_cache_folder(), *path = folder ? sofa_format("%s/cacti-%s", folder, key) : NULL;
 
-    if (own && *own)
-        return sofa_format("%s/cacti-%s", own, key);
-    if (cache && cache[0] == '/')
-        return sofa_format("%s/sofa-dse/cacti-%s", cache, key);
-    return home && home[0] == '/' ? sofa_format("%s/.cache/sofa-dse/cacti-%s", home, key) : NULL;
+    free(folder);
+    return path;
 }
 
 /* One line of version, one of figures; a third has the digest of both. */

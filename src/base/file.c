@@ -317,3 +317,14 @@ char *sofa_data_file(const char *name)
     path = existing_beside_program(name);
     return path ? path : existing(SOFA_DATA_DIR, name);
 }
+
+char *sofa_cache_folder(void)
+{
+    const char *own = getenv("SOFA_DSE_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+    if (own && *own)
+        return sofa_format("%s", own);
+    if (xdg && *xdg == '/') /* the XDG specification: relative paths are to be ignored */
+        return sofa_format("%s/sofa-dse", xdg);
+    return home && *home ? sofa_format("%s/.cache/sofa-dse", home) : NULL;
+}

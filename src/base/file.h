@@ -45,6 +45,10 @@ const char *sofa_path_base(const char *path);                    /* points into 
  * where no such file is. */
 char *sofa_data_file(const char *name);
 
+/* Where what was costly to make is kept for the user: $SOFA_DSE_CACHE, else $XDG_CACHE_HOME/sofa-dse, else
+ * ~/.cache/sofa-dse.  malloc'd; NULL where there is neither a setting nor a home, or no memory. */
+char *sofa_cache_folder(void);
+
 /* SHA-256 (FIPS 180-4) as 64 lower-case hexadecimal digits. */
 #define SOFA_SHA256_TEXT 65
 void sofa_sha256(const void *data, size_t size, char text[SOFA_SHA256_TEXT]);
