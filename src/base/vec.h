@@ -40,9 +40,9 @@ typedef __m512 vec;
 /* y 2^n where x >= least, else 0; t holds n in its low bits */
 INLINE vec vec_scale(vec y, vec t, vec x, vec least)
 {
-    __m512i bits = _mm512_slli_epi32(_mm512_add_epi32(_mm512_castps_si512(t), _mm512_set1_epi32(127)), 23);
+    __m512 n = _mm512_sub_ps(t, _mm512_set1_ps(0x1.8p23f)); /* which the caller has already; one operation then */
 
-    return _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), y, _mm512_castsi512_ps(bits));
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), y, n);
 }
 /* x where from <= at < to, else `other` */
 INLINE vec vec_between(vec x, vec at, vec from, vec to, vec other)
