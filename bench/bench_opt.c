@@ -64,6 +64,26 @@ static void tell(struct sofa_optimizer *o, const int *x)
     sofa_optimizer_tell(o, x, y, y[0] <= 0.5 ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
 }
 
+/* How many times as long the peers take that bench/peers/opt_seconds.py measured at this n and d. */
+static void print_ratios(size_t n, size_t d, double seconds)
+{
+    const char *top = getenv("SOFA_SRCDIR");
+    char path[1024], line[256], peer[64], name[128];
+    size_t peer_n, peer_d;
+    double theirs;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/bench/peers/opt_seconds.csv", top ? top : ".");
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%63[^,],%zu,%zu,%*u,%lf", peer, &peer_n, &peer_d, &theirs) == 4 && peer_n == n && peer_d == d) {
+            snprintf(name, sizeof name, "opt.times_faster.%s.n%zu.d%zu", peer, n, d);
+            bench_row(name, theirs / seconds, "1", sofa_dense_best()->isa);
+        }
+    if (f)
+        fclose(f);
+}
+
 static void measure(size_t n, size_t d, size_t suggestions)
 {
     struct sofa_opt_problem problem = {.dims = d,
@@ -102,6 +122,7 @@ static void measure(size_t n, size_t d, size_t suggestions)
     }
     snprintf(name, sizeof name, "opt.ms_per_suggestion.n%zu.d%zu", n, d);
     bench_row(name, 1e3 * spent / (double)suggestions, "ms", sofa_dense_best()->isa);
+    print_ratios(n, d, spent / (double)suggestions);
     sofa_optimizer_free(o);
     gsl_rng_free(rng);
 }

@@ -9,6 +9,7 @@ results.csv: problem,algorithm,seed,seconds and the hypervolume after 10, 20, ..
 import collections
 import csv
 import glob
+import re
 import statistics
 import sys
 
@@ -144,6 +145,7 @@ def picture(rows, name):
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "sofa"
+    matplotlib.rcParams["svg.fonttype"] = "none"
     import matplotlib.pyplot as plt
     colours = {OURS: "C3", "random": "0.6", "pymoo-nsga2": "C2", "optuna-nsga2": "C4", "optuna-tpe": "C0",
                "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6"}
@@ -167,6 +169,8 @@ def picture(rows, name):
     fig.suptitle("hypervolume against evaluations: median, least and greatest of the seeds", fontsize=10)
     fig.tight_layout()
     fig.savefig(name, metadata={"Date": None})
+    text = open(name).read()
+    open(name, "w").write(re.sub(r"(\d\.\d)\d+", r"\1", re.sub(r"<!--.*?-->\n? *", "", text)))  # a tenth of a point will do
 
 
 if len(sys.argv) > 2 and sys.argv[1] == "collect":
