@@ -105,7 +105,9 @@ enum sofa_code sofa_attention_quantise_x(const struct sofa_attention_kernel *ker
                                          size_t h, struct sofa_arena *arena, struct sofa_quant8 *x8,
                                          struct sofa_err *err);
 
-/* Steps 1-3: K^ from X8 and Wk [H][d] (row stride d). */
+/* Steps 1-3: K^ from X8 and Wk [H][d] (row stride d).  A bias of the keys is no part of K^: step 3 has none.  Without
+ * rotary embedding it would add the same to all scores of a query, which changes neither order nor clipping; with it
+ * (Qwen2) the prediction lacks a term that depends on where the key stands. */
 enum sofa_code sofa_attention_predict_keys(const struct sofa_attention_kernel *kernel, int khat_bits,
                                            const struct sofa_quant8 *x8, const float *wk, size_t d,
                                            struct sofa_rope rope, struct sofa_arena *arena,

@@ -6,7 +6,9 @@
  * running them: same bits, less work.  Bounded memory, the least recently used entries go first.
  * How much it stands in for is up to the search: of the layers of 60 evaluations (seed 1) the Bayesian
  * search reused 10 % in spaces/quickstart.yaml, 6-26 % in the other bytelm spaces, random sampling
- * 1-6 %; bench/transformer times a candidate that shares 1, 2 and 3 of 4 layers.
+ * 1-6 %; bench/transformer times a candidate that shares 1, 2 and 3 of 4 layers.  Processor time of 60 evaluations
+ * in one thread, with and without: quickstart 10.1 and 10.8 s, 10.3 and 11.4 s (seeds 1, 2); bytelm-tiles 17.9 and
+ * 22.0 s, 21.2 and 24.2 s, 19.5 and 23.9 s (seeds 1 to 3).
  * All functions may be called from several threads at once.
  */
 #ifndef SOFA_TRANSFORMER_PREFIX_CACHE_H
