@@ -21,7 +21,7 @@ struct lm_options {
 
 static const struct sofa_option options[] = {
     {.name = "text", .kind = SOFA_OPTION_STRING, .offset = offsetof(struct lm_options, text), .argument = "FILE",
-     .help = "the text: bytes, or token ids as .npy"},
+     .help = "the text: bytes, token ids as .npy, or UTF-8 for the checkpoint's tokenizer.json"},
     {.name = "window", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct lm_options, window), .argument = "N",
      .help = "tokens a window (default: what model and text have, at most 1024)", .least = 1, .most = 1 << 28},
     {.name = "windows", .kind = SOFA_OPTION_INTEGER, .offset = offsetof(struct lm_options, windows), .argument = "N",

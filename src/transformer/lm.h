@@ -33,7 +33,8 @@ void sofa_lm_set_cache(struct sofa_lm *lm, size_t bytes);
 
 const struct sofa_lm_shape *sofa_lm_shape(const struct sofa_lm *lm);
 
-/* A text as token ids; for a byte-level model its bytes. */
+/* A text as token ids: a .npy file of them; for a byte-level model its bytes; else what the checkpoint's
+ * tokenizer.json makes of it (tokenizer.h). */
 struct sofa_text;
 enum sofa_code sofa_text_open(const struct sofa_lm *lm, const char *file, struct sofa_text **text, struct sofa_err *err);
 void sofa_text_free(struct sofa_text *text);

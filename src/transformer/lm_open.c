@@ -289,6 +289,11 @@ enum sofa_code sofa_lm_open(const char *directory, struct sofa_lm **lm, struct s
     SOFA_TRY(sofa_lm_config_read(config, &l.lm->config, err));
     SOFA_TRY(sofa_checkpoint_open(directory, &l.checkpoint, err));
     SOFA_TRY(load_all(&l));
+    l.lm->directory = sofa_arena_strdup(&l.lm->weights, directory);
+    if (!l.lm->directory) {
+        rc = sofa_fail_nomem(err, directory);
+        goto out;
+    }
     sofa_lm_set_cache(l.lm, SOFA_LM_CACHE_BYTES);
     *lm = l.lm;
     l.lm = NULL;

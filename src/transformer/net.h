@@ -30,6 +30,7 @@ struct sofa_block {
 struct sofa_lm {
     struct sofa_lm_config config;
     struct sofa_arena weights; /* owns all arrays below */
+    const char *directory;     /* the checkpoint's */
     const float *embedding;    /* [vocabulary][hidden] */
     const float *positions;    /* [context][hidden] or NULL */
     const float *type;         /* [hidden], the first segment's embedding, or NULL */

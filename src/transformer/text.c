@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "transformer/net.h"
 #include "transformer/npy.h"
+#include "transformer/tokenizer.h"
 
 static atomic_uint_fast64_t texts; /* opened so far */
 
@@ -59,6 +60,45 @@ out:
     return rc;
 }
 
+static enum sofa_code tokenize(const char *tokenizer_file, const char *file, size_t vocabulary, struct sofa_text *text,
+                               struct sofa_err *err)
+{
+    struct sofa_tokenizer *tokenizer = NULL;
+    struct sofa_map map = {.data = NULL};
+    struct sofa_ids ids = {.id = NULL};
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_tokenizer_open(tokenizer_file, vocabulary, &tokenizer, err));
+    SOFA_TRY(sofa_map_open(file, &map, err));
+    rc = sofa_tokenizer_encode(tokenizer, file, map.data, map.size, &ids, err);
+out:
+    sofa_map_close(&map);
+    sofa_tokenizer_free(tokenizer);
+    text->ids = ids.id;
+    text->tokens = ids.count;
+    return rc;
+}
+
+/* With the checkpoint's tokenizer, where it has one. */
+static enum sofa_code open_tokens(const struct sofa_lm *lm, const char *file, struct sofa_text *text,
+                                  struct sofa_err *err)
+{
+    size_t vocabulary = lm->config.shape.vocabulary;
+    char *tokenizer = sofa_path_join(lm->directory, "tokenizer.json");
+    enum sofa_code rc;
+
+    if (!tokenizer)
+        return sofa_fail_nomem(err, file);
+    if (sofa_file_exists(tokenizer))
+        rc = tokenize(tokenizer, file, vocabulary, text, err);
+    else
+        rc = sofa_fail_at(err, SOFA_E_INPUT, file, 0, 0,
+                          "a model of %zu tokens without a tokenizer.json can't read text; expected token ids as .npy",
+                          vocabulary);
+    free(tokenizer);
+    return rc;
+}
+
 enum sofa_code sofa_text_open(const struct sofa_lm *lm, const char *file, struct sofa_text **text, struct sofa_err *err)
 {
     size_t vocabulary = lm->config.shape.vocabulary;
@@ -75,8 +115,7 @@ enum sofa_code sofa_text_open(const struct sofa_lm *lm, const char *file, struct
         rc = sofa_map_open(file, &t->bytes, err);
         t->tokens = t->bytes.size;
     } else {
-        rc = sofa_fail_at(err, SOFA_E_INPUT, file, 0, 0,
-                          "a model of %zu tokens can't read text by bytes; expected token ids as .npy", vocabulary);
+        rc = open_tokens(lm, file, t, err);
     }
     if (rc == SOFA_OK)
         *text = t;

@@ -56,6 +56,24 @@ near "$(number perplexity)" "$(awk -v x="$(number nats_per_token)" 'BEGIN { prin
 	"perplexity is the exponential of the loss"
 grep -q '"bits_per_byte":[[:space:]]*null' "$tap_dir/out"
 ok $? "bits per byte are null where a token is no byte"
+# text by a tokenizer of its own: "abcab" is ab, c, ab
+worded=$tap_dir/worded
+mkdir "$worded"
+cp "$families/gpt2/config.json" "$families/gpt2/model.safetensors" "$worded"
+printf 'abcab%.0s' 1 2 3 4 5 6 7 8 9 10 11 >"$tap_dir/words.txt"
+{
+	printf '\223NUMPY\001\000v\000%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (33,), }"
+	printf '\036\002\036%.0s' 1 2 3 4 5 6 7 8 9 10 11
+} >"$tap_dir/words.npy"
+exits 2 "text needs a tokenizer" "$SOFA_DSE" lm "$worded" --text "$tap_dir/words.txt"
+says 'without a tokenizer.json' "and it says so"
+cat >"$worded/tokenizer.json" <<'END'
+{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 30}, "merges": ["a b"]}}
+END
+exits 0 "a text goes through the checkpoint's tokenizer" "$SOFA_DSE" lm "$worded" --text "$tap_dir/words.txt" --window 31 --json
+number nats_per_token >"$tap_dir/by_text"
+exits 0 "as do its ids without it" "$SOFA_DSE" lm "$worded" --text "$tap_dir/words.npy" --window 31 --json
+is "$(cat "$tap_dir/by_text")" "$(number nats_per_token)" "with the same loss"
 exits 0 "an encoder runs" "$SOFA_DSE" lm "$families/bert" --text "$families/bert/ids.npy" --window 28 --tiles 4 --topk 0.3
 grep -q '^hidden cosine *0\.' "$tap_dir/out"
 ok $? "its loss is the distance to dense attention"
@@ -67,6 +85,12 @@ refuses() {
 	says "$refuses_pattern" "  and it says so"
 	is "$(wc -l <"$tap_dir/err" | tr -d ' ')" 1 "  in one line"
 }
+printf 'abcd' >"$tap_dir/words.txt"
+refuses 'words.txt: the character U.0064 has no token' "a letter without a token is named" "$worded" --text "$tap_dir/words.txt"
+printf 'ab\377' >"$tap_dir/words.txt"
+refuses 'words.txt: byte 2 is no UTF-8' "and a byte that is no text" "$worded" --text "$tap_dir/words.txt"
+echo '{"model": {"type": "Unigram"}}' >"$worded/tokenizer.json"
+refuses "tokenizer.json: 'model.type' is 'Unigram'" "another kind of tokenizer is refused" "$worded" --text "$tap_dir/words.txt"
 refuses '--text' "a missing text is named" "$model"
 refuses 'context of 1024' "a window past the context is refused" "$model" --text "$text" --window 2048
 refuses 'the text has' "more windows than the text has are refused" "$model" --text "$text" --windows 100000
