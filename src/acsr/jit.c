@@ -41,8 +41,8 @@ static void note(struct jit *j, const struct sofa_err *why, const char *what)
 {
     size_t used = strlen(j->facts->note);
 
-    snprintf(j->facts->note + used, sizeof j->facts->note - used, "%s%s%s%s", used ? "; " : "", why->text, *what ? "; " : "",
-             what);
+    snprintf(j->facts->note + used, sizeof j->facts->note - used, "%s%s%s%s%s%s", used ? "; " : "", why->file,
+             *why->file ? ": " : "", why->text, *what ? "; " : "", what);
 }
 
 /* SHA-256 of what the object depends on. */

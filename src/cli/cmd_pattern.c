@@ -1,5 +1,6 @@
 /* sofa-dse pattern: regular sparse patterns, from generators or from a mask. */
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -96,6 +97,8 @@ static enum sofa_code make_regular(struct sofa_arena *arena, struct sofa_pattern
     struct sofa_acsr part;
     enum sofa_code rc = sofa_acsr_from_pattern(&source->pattern, arena, &part, err);
 
+    if (rc == SOFA_E_INPUT)
+        snprintf(err->file, sizeof err->file, "%s", source->spec);
     return rc ? rc : sofa_pattern_from_part(&part, arena, &source->pattern, err);
 }
 

@@ -272,7 +272,7 @@ static void print_time(const char *what, double ms, double dense_ms)
     if (isnan(ms))
         return;
     printf("%-12s %.4g ms a call", what, ms);
-    if (!isnan(dense_ms) && ms < dense_ms)
+    if (!isnan(dense_ms))
         printf(", %.3g of dense attention", ms / dense_ms);
     putchar('\n');
 }

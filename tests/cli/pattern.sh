@@ -98,6 +98,6 @@ refuses 'text.npy: not a .npy file' "what is no .npy file is refused" text.npy
 refuses 'large.npy: .*needs 5.96 GiB, limit' "a mask too large for memory is refused" large.npy
 refuses 'stairs.npy: .*37 by 20 .*causal' "causal and not square is refused" stairs.npy --causal
 refuses 'none.npy' "a file that isn't there is refused" none.npy
-refuses 'row 9 is no progression at column 4: .*column 3' "a mask that isn't one part is refused, if asked" window.npy --regular
+refuses 'window.npy: row 9 is no progression at column 4: .*column 3' "a mask that isn't one part is refused, if asked" window.npy --regular
 refuses 'size goes with generators' "a size beside a mask is refused" window.npy --size 48
 finish

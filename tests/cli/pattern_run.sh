@@ -51,7 +51,7 @@ assert g["cached"] and g["kept"] and g["compile_ms"] == 0 and g["ms"] > 0, g'
 	: >file
 	SOFA_DSE_CACHE=$tap_dir/file/cache exits 0 "a cache that can't be written only costs a line" pattern window:5 --size 64 --run --json
 	lines err 1 "and says so once"
-	says 'the kernel is not kept' "in words"
+	says '/file: .*; the kernel is not kept' "in words, with the place"
 	python3 -c '
 import json
 g = json.load(open("out"))["run"]["generated"]
