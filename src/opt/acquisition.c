@@ -2,8 +2,8 @@
  * What Bayesian search makes of a point: the closed-form logarithm of the expected hypervolume improvement
  * (ehvi.h) at its exact objectives, mean and deviation, summed over the fantasies of the pending points.
  *
- * It grows with the deviation, so a neighbour in a climb is first scored with the cheap upper bound of its
- * deviation (gp.h) and exactly only if that would make it the best of its dimension, or the best unseen point.
+ * A neighbour in a climb is first scored by a bound, from the cheap upper bound of its
+ * deviation (gp.h), and exactly only if that would make it the best of its dimension, or the best unseen point.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -39,8 +39,9 @@ static double add_logs(double a, double b)
     return !(low - high > -40) ? high : high + sofa_opt_log1p(sofa_opt_exp(low - high));
 }
 
-/* The acquisition at exact objectives c, summed over the fantasies with means mu [draws]. */
-static double gain_at(const struct sofa_optimizer *o, const double *c, const double *mu, double sd)
+/* The acquisition at exact objectives c, summed over the fantasies with means mu [draws]; `bound`: an upper one for
+ * deviations up to sd. */
+static double gain_at(const struct sofa_optimizer *o, const double *c, const double *mu, double sd, bool bound)
 {
     const struct bayesian *b = o->own;
     double sum = -INFINITY;
@@ -48,12 +49,12 @@ static double gain_at(const struct sofa_optimizer *o, const double *c, const dou
     if (b->u < 0 || !o->problem.uncertain_is_objective)
         return sofa_ehvi_log_volume(&b->front[0], c);
     for (size_t f = 0; f < b->draws; f++)
-        sum = add_logs(sum, sofa_ehvi_log(&b->front[f], c, mu[f], sd));
+        sum = add_logs(sum, (bound ? sofa_ehvi_log_bound : sofa_ehvi_log)(&b->front[f], c, mu[f], sd));
     return sum;
 }
 
 static struct sofa_score score_one(const struct sofa_optimizer *o, const int *x, const struct sofa_opt_cheap *cheap,
-                                   const double *mu, double sd)
+                                   const double *mu, double sd, bool bound)
 {
     const struct bayesian *b = o->own;
     double c[SOFA_OPT_OBJECTIVES_MAX] = {0}, value;
@@ -61,7 +62,7 @@ static struct sofa_score score_one(const struct sofa_optimizer *o, const int *x,
 
     for (size_t j = 0; j < b->q; j++)
         c[j] = cheap->y[b->exact[j]];
-    value = gain_at(o, c, mu, sd);
+    value = gain_at(o, c, mu, sd, bound);
     if (!(value > -INFINITY))
         return (struct sofa_score){.tier = SOFA_TIER_LEADING, .value = -shortfall(b, c)};
     for (size_t d = 0; o->problem.cheap_draw && d < o->problem.draws; d++) {
@@ -71,7 +72,7 @@ static struct sofa_score score_one(const struct sofa_optimizer *o, const int *x,
         if (d == 0)
             value = -INFINITY;
         if (drawn.feasible)
-            value = add_logs(value, gain_at(o, c, mu, sd));
+            value = add_logs(value, gain_at(o, c, mu, sd, bound));
     }
     if (b->u >= 0 && !o->problem.uncertain_is_objective && isfinite(o->problem.limit))
         value += sofa_normal_log_cdf((sofa_belief_loss(b, o->problem.limit) - mu[0]) / sd);
@@ -99,7 +100,7 @@ static void score_batch(struct sofa_optimizer *o, size_t count, const size_t *in
     if (b->u >= 0)
         sofa_gp_predict(b->gp[b->chosen], count, point, mu, sd);
     for (size_t k = 0; k < count; k++)
-        score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k]);
+        score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k], false);
 }
 
 static void score_all(struct sofa_optimizer *o, size_t count, const int *x, struct sofa_score *score)
@@ -164,7 +165,7 @@ static void score_bounds(struct sofa_optimizer *o, const int *base, size_t count
         if (!near->cheap.feasible || !all_exact_finite(b, &near->cheap))
             continue;
         sofa_gp_near(b->gp[b->chosen], i, x + i * dims, mean, &sd);
-        score[i] = score_one(o, x + i * dims, &near->cheap, mean, sd);
+        score[i] = score_one(o, x + i * dims, &near->cheap, mean, sd, true);
         score[i].bound = score[i].tier == SOFA_TIER_IMPROVING;
     }
 }
@@ -178,7 +179,7 @@ static void score_exactly(struct sofa_optimizer *o, size_t count, const size_t *
     sofa_gp_near_deviations(b->gp[b->chosen], count, index, sd);
     for (size_t k = 0; k < count; k++)
         score[index[k]] = score_one(o, x + index[k] * o->problem.dims, &b->near[index[k]].cheap,
-                                    b->near_mean + index[k] * b->draws, sd[k]);
+                                    b->near_mean + index[k] * b->draws, sd[k], false);
 }
 
 /* The neighbour of one dimension, among [from, to), whose bound is the best; `to` when none can win. */

@@ -63,6 +63,7 @@ size_t sofa_belief_collect(struct sofa_optimizer *o);
 enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
 /* Sets the reference anew and cuts the boxes. */
 enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
+bool sofa_belief_logarithm(const struct bayesian *b); /* whether it is the logarithm of the loss that is modelled */
 double sofa_belief_loss(const struct bayesian *b, double loss); /* on the modelled scale */
 
 #endif

@@ -22,9 +22,14 @@
 #define HUGE_REFERENCE 1e30  /* where no feasible design is known at all */
 #define REFERENCE_DRAWS 64   /* random designs looked at where that one isn't feasible */
 
+bool sofa_belief_logarithm(const struct bayesian *b)
+{
+    return !b->raw && !isnan(b->shift);
+}
+
 double sofa_belief_loss(const struct bayesian *b, double loss)
 {
-    return b->raw || isnan(b->shift) ? loss : sofa_opt_log(loss + b->shift);
+    return sofa_belief_logarithm(b) ? sofa_opt_log(loss + b->shift) : loss;
 }
 
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err)
@@ -169,7 +174,7 @@ static enum sofa_code fit_scale(struct sofa_optimizer *o, int which, size_t n, d
     SOFA_TRY(sofa_gp_data(b->gp[which], used, b->fit_x, b->fit_z, err));
     SOFA_TRY(fit_one(b, which, posterior, err));
     *posterior -= (double)used * sofa_opt_log(sofa_gp_spread(b->gp[which]));
-    for (size_t i = 0; i < used && !b->raw && !isnan(b->shift); i++)
+    for (size_t i = 0; i < used && sofa_belief_logarithm(b); i++)
         *posterior -= b->fit_z[i]; /* d ln(loss + shift) / d loss = exp(-z) */
 out:
     return rc;
@@ -256,7 +261,7 @@ static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err 
         set_normals(b);
     SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
     snprintf(o->state, sizeof o->state, "GP n=%zu, %s kernel%s, jitter %g%s", n,
-             sofa_gp_additive(gp) ? "additive" : "ARD", b->raw || isnan(b->shift) ? "" : " on the logarithm",
+             sofa_gp_additive(gp) ? "additive" : "ARD", sofa_belief_logarithm(b) ? " on the logarithm" : "",
              sofa_gp_jitter(gp),
              b->own_reference ? ", the reference is out of reach" : "");
 out:
@@ -364,7 +369,7 @@ enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa
         set_last(o, n);
     for (size_t f = 0; f < b->draws; f++)
         SOFA_TRY(sofa_ehvi_build(&b->front[f], b->q, b->reference, b->points_n, b->points,
-                                 levels ? b->losses + f * b->room : NULL, b->last, err));
+                                 levels ? b->losses + f * b->room : NULL, b->last, sofa_belief_logarithm(b), err));
 out:
     return rc;
 }

@@ -80,7 +80,8 @@ static enum sofa_code add_level(struct sofa_ehvi *ehvi, double b, struct sofa_er
         ehvi->levels = levels;
         ehvi->level_capacity = n;
     }
-    ehvi->levels[ehvi->level_count++] = (struct sofa_ehvi_level){b, ehvi->closed.count};
+    ehvi->levels[ehvi->level_count++] = (struct sofa_ehvi_level){
+        b, ehvi->logarithm ? sofa_opt_exp(b) : 1, ehvi->closed.count};
     return SOFA_OK;
 }
 
@@ -170,7 +171,7 @@ static enum sofa_code lay_out(struct sofa_ehvi *ehvi, struct sofa_err *err)
 }
 
 enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
-                               const double *b, double last, struct sofa_err *err)
+                               const double *b, double last, bool logarithm, struct sofa_err *err)
 {
     struct ranked *order = rank_points(n, b);
     enum sofa_code rc = SOFA_OK;
@@ -178,6 +179,7 @@ enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *r
     if (!order)
         return sofa_fail_nomem(err, "the acquisition");
     ehvi->q = q;
+    ehvi->logarithm = logarithm;
     ehvi->dense = sofa_dense_best();
     ehvi->closed.count = ehvi->open.count = ehvi->level_count = 0;
     SOFA_TRY(open_everything(ehvi, reference, err));
@@ -235,9 +237,24 @@ static double gather_levels(const struct sofa_ehvi *ehvi)
     return all;
 }
 
+/* What a level gives per volume, over sd or, on a logarithmic scale, as it is. */
+static double level_gain(const struct sofa_ehvi *ehvi, size_t k, double mu, double sd)
+{
+    double u = (ehvi->levels[k].b - mu) / sd;
+
+    return ehvi->logarithm ? ehvi->levels[k].unit * sofa_lognormal_gain(u, sd) : sofa_normal_h(u);
+}
+
+static double level_log_gain(const struct sofa_ehvi *ehvi, size_t k, double mu, double sd)
+{
+    double u = (ehvi->levels[k].b - mu) / sd;
+
+    return ehvi->logarithm ? ehvi->levels[k].b + sofa_lognormal_log_gain(u, sd) : sofa_normal_log_h(u);
+}
+
 double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
 {
-    double sum = 0, log_sum = -INFINITY, rest, h;
+    double sum = 0, log_sum = -INFINITY, rest, gain, unit;
 
     clip_boxes(ehvi, 0, c);
     rest = gather_levels(ehvi);
@@ -246,19 +263,26 @@ double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, d
     for (size_t k = ehvi->level_count; k-- > 0;) {
         if (!(ehvi->volume[k] > 0))
             continue;
-        h = sofa_normal_h((ehvi->levels[k].b - mu) / sd);
-        if (rest * h < REST * sum) /* h grows with b: the levels below add no more */
+        gain = level_gain(ehvi, k, mu, sd);
+        if (rest * gain < REST * sum) /* it grows with b: the levels below add no more */
             break;
-        sum += ehvi->volume[k] * h;
+        sum += ehvi->volume[k] * gain;
         rest -= ehvi->volume[k];
     }
+    unit = ehvi->logarithm ? 0 : sofa_opt_log(sd);
     if (sum > SUM_LEAST)
-        return sofa_opt_log(sum) + sofa_opt_log(sd);
+        return sofa_opt_log(sum) + unit;
     for (size_t k = 0; k < ehvi->level_count; k++)
         if (ehvi->volume[k] > 0)
-            log_sum = add_logs(log_sum, sofa_opt_log(ehvi->volume[k]) +
-                                            sofa_normal_log_h((ehvi->levels[k].b - mu) / sd));
-    return log_sum + sofa_opt_log(sd);
+            log_sum = add_logs(log_sum, sofa_opt_log(ehvi->volume[k]) + level_log_gain(ehvi, k, mu, sd));
+    return log_sum + unit;
+}
+
+/* On a linear scale it grows with the deviation.  On a logarithmic one it falls as the mean of y rises,
+ * which is exp(mu + sd^2/2), and grows with the deviation where that mean stays: the mean is no less than exp(mu). */
+double sofa_ehvi_log_bound(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
+{
+    return sofa_ehvi_log(ehvi, c, ehvi->logarithm ? mu - 0.5 * sd * sd : mu, sd);
 }
 
 double sofa_ehvi_log_volume(const struct sofa_ehvi *ehvi, const double *c)

@@ -79,7 +79,7 @@ enum sofa_code sofa_mehvi_build(struct sofa_mehvi *mehvi, size_t m, const double
     enum sofa_code rc;
 
     mehvi->m = m;
-    SOFA_TRY(sofa_ehvi_build(&mehvi->cut, m, reference, n, y, NULL, 0, err));
+    SOFA_TRY(sofa_ehvi_build(&mehvi->cut, m, reference, n, y, NULL, 0, false, err));
     SOFA_TRY(reserve(mehvi, n, err));
     for (size_t j = 0; j < m; j++)
         collect_coordinates(mehvi, j, n, y, reference[j]);

@@ -147,6 +147,56 @@ double sofa_normal_h(double u)
     return u < 0 ? tail : u + tail; /* h(u) = u + h(-u) */
 }
 
+#define NARROW 1e-3 /* deviations below which a difference of two values would cancel */
+
+/* M(x) - M(x + s), x >= 0: M' = x M - 1, so a narrow one is integrated by Gauss and Legendre's two points. */
+static double mills_drop(double x, double s)
+{
+    const double root = 2.88675134594812882255e-01; /* 1/sqrt(12) */
+
+    if (s > NARROW * (1 + x))
+        return sofa_normal_mills(x) - sofa_normal_mills(x + s);
+    return 0.5 * s * (one_minus_x_mills(x + (0.5 - root) * s) + one_minus_x_mills(x + (0.5 + root) * s));
+}
+
+/* 1 - exp(-w), w >= 0, with all its digits (Kahan). */
+static double one_minus_exp(double w)
+{
+    double e = sofa_opt_exp(-w);
+
+    if (e < 0.5)
+        return 1 - e;
+    return e == 1 ? w : (1 - e) * w / -sofa_opt_log(e);
+}
+
+/* g of u >= 0 as Phi(u) (1 - exp(-w)) + exp(-w) (Phi(u) - Phi(u - s)), s narrow: both parts are positive from
+ * u = s/2 on, and below it nearly. */
+static double narrow_gain(double u, double s)
+{
+    double w = s * (u - 0.5 * s), middle = u - 0.5 * s, between;
+
+    between = s * normal_pdf(middle) * (1 + s * s * (middle * middle - 1) / 24);
+    return sofa_normal_cdf(u) * (w > 0 ? one_minus_exp(w) : w) + sofa_opt_exp(-w) * between;
+}
+
+double sofa_lognormal_gain(double u, double s)
+{
+    if (u < 0)
+        return normal_pdf(u) * mills_drop(-u, s);
+    if (s < NARROW)
+        return narrow_gain(u, s);
+    if (u < s)
+        return sofa_normal_cdf(u) - normal_pdf(u) * sofa_normal_mills(s - u);
+    return sofa_normal_cdf(u) - sofa_opt_exp(s * (0.5 * s - u)) * sofa_normal_cdf(u - s);
+}
+
+double sofa_lognormal_log_gain(double u, double s)
+{
+    if (u > -1)
+        return sofa_opt_log(sofa_lognormal_gain(u, s));
+    return -0.5 * u * u - SOFA_LN_SQRT_2PI + sofa_opt_log(mills_drop(-u, s));
+}
+
 static double quantile_tail(double p)
 {
     static const double c[] = {2.938163982698783e+00,  4.374664141464968e+00,  -2.549732539343734e+00,

@@ -57,5 +57,13 @@ double sofa_normal_mills(double x);
  * "Unexpected improvements to expected improvement", NeurIPS 2023): any u from -1e154 up. */
 double sofa_normal_log_h(double u);
 double sofa_normal_h(double u);
+/* g(u, s) = E max(0, 1 - exp(s (N - u))), N a standard normal, s > 0: the share of b that is gained where the
+ * logarithm of y is normal and lies u deviations s below ln b,
+ *
+ *   g = Phi(u) - exp(s^2/2 - u s) Phi(u - s) = phi(u) [M(-u) - M(s - u)],  M Mills' ratio;
+ *
+ * it nears s h(u) for small s.  And its logarithm, for any u from -1e154 up.  Relative errors are below 1e-10. */
+double sofa_lognormal_gain(double u, double s);
+double sofa_lognormal_log_gain(double u, double s);
 
 #endif

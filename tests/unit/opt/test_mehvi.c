@@ -40,7 +40,7 @@ static void with_one_objective_uncertain_it_is_the_other_closed_form(void **stat
             b[i] = y[i * m + m - 1];
         }
         assert_int_equal(sofa_mehvi_build(&all, m, reference, n, y, NULL), SOFA_OK);
-        assert_int_equal(sofa_ehvi_build(&one, m - 1, reference, n, c, b, 1, NULL), SOFA_OK);
+        assert_int_equal(sofa_ehvi_build(&one, m - 1, reference, n, c, b, 1, false, NULL), SOFA_OK);
         {
             double value = sofa_mehvi_log(&all, mu, sd), expected = sofa_ehvi_log(&one, mu, mu[m - 1], spread);
 

@@ -69,6 +69,40 @@ static void log_h_holds_from_one_down_to_1e_minus_100_and_beyond(void **state)
     close_to(50, sofa_normal_log_h(50), log(50), 1e-15);
 }
 
+/* g(u, s) = phi(u) times the integral over t > 0 of exp(u t - t^2/2) (1 - exp(-s t)), as above. */
+static double log_gain_by_quadrature(double u, double s)
+{
+    const int steps = 40000;
+    long double sum = 0, width = u < -8 ? -60.0L / u : 12.0L + 2 * fabsl(u), h = width / steps, t;
+
+    for (int i = 0; i <= steps; i++) {
+        t = i * h;
+        sum += (i == 0 || i == steps ? 1 : i % 2 ? 4 : 2) * -expm1l(-(long double)s * t) *
+               expl((long double)u * t - t * t / 2);
+    }
+    return (double)(logl(sum * h / 3) - (long double)u * u / 2 - 0.918938533204672741780329736406L);
+}
+
+static void the_lognormal_gain_holds_from_one_down_to_1e_minus_100(void **state)
+{
+    const double widths[] = {1e-7, 1e-5, 5e-4, 2e-3, 0.05, 0.3, 1, 4};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof widths / sizeof *widths; k++)
+        for (double u = -30; u < 8; u += 0.371) {
+            double s = widths[k], expected = log_gain_by_quadrature(u, s), value = sofa_lognormal_log_gain(u, s);
+
+            if (!(fabs(value - expected) < 1e-10))
+                fail_msg("g(%g, %g): %.17g, not %.17g", u, s, value, expected);
+            if (u > -20)
+                close_to(u, sofa_opt_log(sofa_lognormal_gain(u, s)), expected, 1e-10 / fmin(1, fabs(expected)));
+        }
+    assert_true(sofa_lognormal_log_gain(-22, 0.3) < -100 * M_LN10);
+    assert_true(isfinite(sofa_lognormal_log_gain(-1e6, 0.3)));
+    close_to(50, sofa_lognormal_gain(50, 2), 1, 1e-15);
+    close_to(2, sofa_lognormal_gain(2, 1e-6), 1e-6 * sofa_normal_h(2), 1e-5); /* nears s h(u) */
+}
+
 #ifdef SOFA_HAVE_AVX2
 #define ROW 52
 static void both_instruction_sets_give_the_same_bits(void **state)
@@ -117,6 +151,7 @@ int main(void)
         cmocka_unit_test(exp_and_log_agree_with_the_c_library),
         cmocka_unit_test(the_normal_distribution_agrees_with_erfc),
         cmocka_unit_test(log_h_holds_from_one_down_to_1e_minus_100_and_beyond),
+        cmocka_unit_test(the_lognormal_gain_holds_from_one_down_to_1e_minus_100),
 #ifdef SOFA_HAVE_AVX2
         cmocka_unit_test(both_instruction_sets_give_the_same_bits),
 #endif
