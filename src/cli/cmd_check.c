@@ -28,10 +28,9 @@ static enum sofa_code check_algorithm(const struct sofa_problem *p, struct sofa_
     n = n < 32 ? n : 32;
     for (size_t i = 0; i < n; i++)
         names[i] = a[i].name;
-    if (!node)
-        return SOFA_OK;
-    SOFA_TRY(sofa_node_choice(node, names, n, &index, err));
-    rc = sofa_problem_suits(p, names[index], node, err);
+    if (node)
+        SOFA_TRY(sofa_node_choice(node, names, n, &index, err));
+    rc = sofa_problem_suits(p, p->space->search.algorithm, node, err);
 out:
     return rc;
 }

@@ -53,7 +53,7 @@ static enum sofa_code print_front(const struct sofa_study *study, const char *fo
     sofa_str_release(&text);
     fprintf(stderr, "%zu designs on the front of %zu evaluated, hypervolume %.6g; the study is in %s\n", study->n_front,
             study->n_trials, study->hypervolume, folder);
-    if (study->exhausted)
+    if (study->ended)
         fprintf(stderr, "the search ended early: %s\n", study->note);
     return rc;
 }

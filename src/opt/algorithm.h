@@ -33,6 +33,7 @@ struct sofa_optimizer {
     size_t capacity;
     size_t changes; /* counts results that replaced another one: a model that only appends starts anew */
     gsl_rng *rng;
+    double gain; /* ln of the gain in hypervolume that the last suggestion promises; NAN: not known */
     void *own; /* the method's */
     char state[SOFA_OPT_STATE_MAX];
 };
@@ -45,6 +46,8 @@ struct sofa_opt_method {
     enum sofa_code (*ask)(struct sofa_optimizer *o, int *x, struct sofa_err *err);
     /* Trial `index` has its result.  May be NULL. */
     enum sofa_code (*tell)(struct sofa_optimizer *o, size_t index, struct sofa_err *err);
+    /* The hypervolume that `gain` is to be held against, right after a suggestion.  NULL where `public` doesn't promise. */
+    enum sofa_code (*volume)(struct sofa_optimizer *o, double *volume, struct sofa_err *err);
     void (*free)(struct sofa_optimizer *o); /* may be NULL */
 };
 

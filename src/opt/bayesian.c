@@ -211,21 +211,24 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
         SOFA_TRY(sofa_belief_front(o, n, err));
         SOFA_TRY(find_best(o, n, x, &score, err));
     }
+    o->gain = sofa_bayesian_gain(o, &score);
 out:
     return rc;
 }
 
 const struct sofa_opt_method sofa_opt_bayesian = {
-    .public = {"bayesian", "a Gaussian process on the loss, exact objectives inside the expected hypervolume gain"},
+    .public = {"bayesian", "a Gaussian process on the loss, exact objectives inside the expected hypervolume gain", true},
     .init = bayesian_init,
     .ask = bayesian_ask,
+    .volume = sofa_bayesian_volume,
     .free = bayesian_free,
 };
 
 /* The published search: a Gaussian process on one weighted objective and its expected improvement. */
 const struct sofa_opt_method sofa_opt_paper = {
-    .public = {"paper", "a Gaussian process on one weighted objective, and its expected improvement"},
+    .public = {"paper", "a Gaussian process on one weighted objective, and its expected improvement", true},
     .init = paper_init,
     .ask = bayesian_ask,
+    .volume = sofa_bayesian_volume,
     .free = bayesian_free,
 };

@@ -29,7 +29,7 @@ struct bayesian {
     size_t exact[SOFA_OPT_OBJECTIVES_MAX];
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* [q] in use */
     bool own_reference;                /* the given one was not reached */
-    double last;                       /* b_{K+1}, modelled */
+    double last, worst;                /* b_{K+1}, as modelled and as it is */
     size_t draws;                      /* fantasies in use: 1 when nothing is pending */
     struct sofa_ehvi front[SOFA_BAYESIAN_DRAWS];
     double *points, *losses; /* [n][q], [draws][room]: what the acquisition stands on */
@@ -53,6 +53,10 @@ enum { SOFA_TIER_LEADING, SOFA_TIER_IMPROVING }; /* of sofa_bayesian_score */
 /* A sofa_score_fn on the optimizer. */
 void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t count, const int *x,
                          struct sofa_score *score);
+
+/* ln of the hypervolume that a suggestion with this score is expected to gain, and the hypervolume so far (promise.c). */
+double sofa_bayesian_gain(const struct sofa_optimizer *o, const struct sofa_score *score);
+enum sofa_code sofa_bayesian_volume(struct sofa_optimizer *o, double *volume, struct sofa_err *err);
 
 /* Scratch for every trial so far. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);

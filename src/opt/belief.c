@@ -355,7 +355,8 @@ static void set_last(struct sofa_optimizer *o, size_t n)
         low = b->z[i] < low ? b->z[i] : low;
         high = b->z[i] > high ? b->z[i] : high;
     }
-    b->last = isfinite(last) ? sofa_belief_loss(b, last) : beyond(high, high + REFERENCE_MARGIN * (high - low));
+    b->worst = isfinite(last) ? last : beyond(high, high + REFERENCE_MARGIN * (high - low)); /* no logarithm then */
+    b->last = sofa_belief_loss(b, b->worst);
 }
 
 enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err)

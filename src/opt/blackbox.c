@@ -39,7 +39,7 @@ struct blackbox {
     struct sofa_mehvi front;
     double *points; /* [room][objectives] feasible results on the modelled scale */
     size_t *trial;  /* [room] */
-    size_t points_n;
+    size_t points_n, front_n;
     int *x, *pending; /* [room][dims] */
     double *z;        /* [room] */
     size_t pending_n, room;
@@ -296,6 +296,7 @@ static enum sofa_code set_front(struct sofa_optimizer *o, struct blackbox *b, si
             memcpy(b->good + (*good)++ * dims, sofa_lattice_point(&o->seen, b->trial[i]), dims * sizeof *b->good);
         memmove(b->points + kept++ * m, b->points + i * m, m * sizeof *b->points);
     }
+    b->front_n = kept;
     SOFA_TRY(sofa_mehvi_build(&b->front, m, b->reference, kept, b->points, err));
 out:
     free(front);
@@ -398,14 +399,24 @@ static enum sofa_code blackbox_ask(struct sofa_optimizer *o, int *x, struct sofa
     snprintf(o->state, sizeof o->state, "%zu GPs n=%zu, front of %zu, %zu boxes", b->outputs,
              sofa_gp_points(b->output[0].gp), good, b->front.boxes);
     SOFA_TRY(sofa_opt_propose(o, score_points, good, b->good, x, &score, err));
+    o->gain = score.tier == SOFA_SCORE_REFUSED ? -INFINITY : score.value;
 out:
     return rc;
 }
 
+/* On the modelled scale, as the gain is; what is pending counts as it is believed. */
+static enum sofa_code blackbox_volume(struct sofa_optimizer *o, double *volume, struct sofa_err *err)
+{
+    struct blackbox *b = o->own;
+
+    return sofa_hypervolume(b->points, b->front_n, o->problem.objectives, b->reference, volume, err);
+}
+
 /* Chosen by `bayesian` for such problems; not in the table of algorithms. */
 const struct sofa_opt_method sofa_opt_blackbox = {
-    .public = {"bayesian", "a Gaussian process on every output, and the expected hypervolume gain"},
+    .public = {"bayesian", "a Gaussian process on every output, and the expected hypervolume gain", true},
     .init = blackbox_init,
     .ask = blackbox_ask,
+    .volume = blackbox_volume,
     .free = blackbox_free,
 };

@@ -142,6 +142,7 @@ enum sofa_code sofa_optimizer_ask(struct sofa_optimizer *optimizer, int *x, stru
     size_t index;
     bool fresh;
 
+    optimizer->gain = NAN;
     SOFA_TRY(optimizer->method->ask(optimizer, x, err));
     SOFA_TRY(note_trial(optimizer, x, &index, &fresh, err));
 out:

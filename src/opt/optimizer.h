@@ -72,6 +72,7 @@ struct sofa_optimizer;
 struct sofa_opt_algorithm {
     const char *name;
     const char *description;
+    bool promises; /* sofa_optimizer_promise tells something */
 };
 /* The table of algorithms; *n their number. */
 const struct sofa_opt_algorithm *sofa_opt_algorithms(size_t *n);
@@ -85,6 +86,11 @@ void sofa_optimizer_free(struct sofa_optimizer *optimizer);
 /* The next point, x [dims]; never one that was asked for or told before.  SOFA_E_EXHAUSTED when
  * no point is left (or none that is feasible by the cheap constraints). */
 enum sofa_code sofa_optimizer_ask(struct sofa_optimizer *optimizer, int *x, struct sofa_err *err);
+
+/* What is expected of the point last asked for, before anything else is told: its gain in hypervolume as a share of
+ * the hypervolume of the results so far (for one objective: of the distance between the best and the reference).
+ * NAN while that isn't known: at the start, before a feasible result, and of algorithms that don't promise. */
+enum sofa_code sofa_optimizer_promise(struct sofa_optimizer *optimizer, double *share, struct sofa_err *err);
 
 /* The result of a point: y [objectives] (ignored unless DONE or INFEASIBLE with finite values).
  * INFEASIBLE: it violates a constraint, or it cannot work.  FAILED: nothing was learnt but that. */

@@ -127,6 +127,8 @@ static void add_head(cJSON *root, const struct sofa_study *s)
     cJSON_AddStringToObject(o, "algorithm", s->algorithm);
     cJSON_AddNumberToObject(o, "evaluations", (double)s->evaluations);
     cJSON_AddNumberToObject(o, "seed", (double)s->seed);
+    if (s->ended)
+        cJSON_AddStringToObject(o, "ended", s->note);
 }
 
 static cJSON *front_json(const struct sofa_study *s)

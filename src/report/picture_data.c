@@ -276,6 +276,8 @@ static void add_facts(struct reading *r)
         add_command(r);
     if ((text = text_of(search, "algorithm")))
         add_fact(r, "Search", "%s, seed %.17g", text, seed);
+    if ((text = text_of(search, "ended")))
+        add_fact(r, "Ended early", "%s", text);
     add_trial_facts(r);
     if ((text = text_of(space, "sha256")))
         add_fact(r, "Space file, SHA-256", "%.16s", text);

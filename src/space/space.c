@@ -380,8 +380,32 @@ out:
     return rc;
 }
 
+#define IMPROVEMENT_LEAST 1e-9
+#define STOP(member, type) .kind = type, .offset = offsetof(struct sofa_space_stop, member)
+static const struct sofa_field stop_table[] = {
+    {.key = "improvement", STOP(improvement, SOFA_FIELD_NUMBER), .unit = "1", .least = IMPROVEMENT_LEAST, .most = 1},
+    {.key = "suggestions", STOP(suggestions, SOFA_FIELD_SIZE), .least = 1, .most = 1e9},
+};
+
+/* "stop: 0.1 %" or a map with the number of suggestions. */
+static enum sofa_code read_stop(struct sofa_space_stop *stop, const struct sofa_node *node, struct sofa_err *err)
+{
+    enum sofa_code rc = SOFA_OK;
+
+    *stop = (struct sofa_space_stop){node, 1e-3, 8};
+    if (!node)
+        return SOFA_OK;
+    if (node->kind == SOFA_NODE_MAP)
+        return sofa_node_read(node, stop_table, COUNT(stop_table), stop, err);
+    SOFA_TRY(sofa_node_number(node, "1", &stop->improvement, err));
+    if (!(stop->improvement >= IMPROVEMENT_LEAST && stop->improvement <= 1))
+        rc = sofa_node_fail(node, err, "'%s' is out of range; expected a share of the hypervolume, such as 0.1 %%", node->text);
+out:
+    return rc;
+}
+
 struct search_fields {
-    const struct sofa_node *algorithm;
+    const struct sofa_node *algorithm, *stop;
     size_t evaluations, parallel, seed;
 };
 #define SEARCH(member, type) .kind = type, .offset = offsetof(struct search_fields, member)
@@ -390,11 +414,12 @@ static const struct sofa_field search_table[] = {
     {.key = "evaluations", SEARCH(evaluations, SOFA_FIELD_SIZE), .least = 1, .most = 1e9},
     {.key = "parallel", SEARCH(parallel, SOFA_FIELD_SIZE), .least = 1, .most = 65536},
     {.key = "seed", SEARCH(seed, SOFA_FIELD_SIZE), .least = 0, .most = 0x1p53},
+    {.key = "stop", SEARCH(stop, SOFA_FIELD_NODE)},
 };
 
 static enum sofa_code read_search(struct sofa_space *space, const struct sofa_node *node, struct sofa_err *err)
 {
-    struct search_fields f = {NULL, 100, 4, 1};
+    struct search_fields f = {NULL, NULL, 100, 4, 1};
     enum sofa_code rc = SOFA_OK;
 
     space->search.algorithm = "bayesian";
@@ -406,6 +431,7 @@ static enum sofa_code read_search(struct sofa_space *space, const struct sofa_no
     space->search.evaluations = f.evaluations;
     space->search.parallel = f.parallel;
     space->search.seed = f.seed;
+    rc = read_stop(&space->search.stop, f.stop, err);
 out:
     return rc;
 }

@@ -79,11 +79,20 @@ struct sofa_space_constraint {
     enum sofa_relation relation;
 };
 
+/* When a search ends before its evaluations are made: after so many suggestions in a row that each promise less
+ * than `improvement` of the hypervolume; node NULL: it doesn't. */
+struct sofa_space_stop {
+    const struct sofa_node *node;
+    double improvement;
+    size_t suggestions;
+};
+
 struct sofa_space_search {
     const char *algorithm;
     const struct sofa_node *algorithm_node; /* NULL where not given */
     size_t evaluations, parallel;
     uint64_t seed;
+    struct sofa_space_stop stop;
 };
 
 /* `objective: paper`: L_en + alpha L_cmp + beta L_exp; node NULL where it isn't asked for. */

@@ -34,10 +34,11 @@ static void extend(char *to, const char *path, const char *name)
 static void compare(struct changes *c, const char *path, const struct sofa_node *was, const struct sofa_node *now);
 
 /* What the command line may set as well: compared as it takes effect, not as it is written.  And how long an
- * evaluator may take, which one learns underway. */
+ * evaluator may take and when to end early, which one learns underway. */
 static bool set_elsewhere(const char *path)
 {
     static const char *const paths[] = {"search", "search.algorithm", "search.evaluations", "search.seed", "search.parallel",
+                                        "search.stop", "search.stop.improvement", "search.stop.suggestions",
                                         "evaluator.timeout"};
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)

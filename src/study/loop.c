@@ -101,17 +101,21 @@ static enum sofa_code ask_ahead(struct sofa_loop *l, struct sofa_err *err)
 
     if (!x)
         return sofa_fail_nomem(err, "a point");
-    while (!l->study->exhausted && l->asked < l->study->evaluations && l->asked < l->told + l->study->parallel &&
+    while (!l->ended && l->asked < l->study->evaluations && l->asked < l->told + l->study->parallel &&
            !cancelled(l)) {
         rc = sofa_optimizer_ask(l->optimizer, x, err);
         if (rc == SOFA_E_EXHAUSTED) {
-            l->study->exhausted = true;
+            l->ended = true;
             snprintf(l->study->note, sizeof l->study->note, "%.180s", err->text);
             rc = SOFA_OK;
             break;
         }
         if (rc == SOFA_OK)
+            rc = sofa_loop_count_promise(l, err);
+        if (rc == SOFA_OK)
             rc = submit(l, x, err);
+        if (rc == SOFA_OK)
+            rc = sofa_loop_stop(l, err);
         if (rc != SOFA_OK)
             break;
     }
@@ -266,8 +270,10 @@ enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err)
             rc = sofa_fail(err, SOFA_E_INTERRUPTED, "stopped by a signal");
             break;
         }
-        if (l->told == l->asked)
+        if (l->told == l->asked) {
+            l->study->ended = l->ended;
             break;
+        }
         SOFA_TRY(wait_for(l, f, err));
         SOFA_TRY(land(l, f, err));
     }

@@ -44,6 +44,9 @@ struct sofa_loop {
     size_t budget;                /* evaluations the optimiser plans with */
     size_t asked, told, failures; /* failures in a row */
     size_t infeasible, failed;    /* of all told */
+    size_t poor;                  /* suggestions in a row that promised too little; see stop.c */
+    size_t counts_from;           /* the first one that counts */
+    bool ended;                   /* nothing more is asked for; the study's note says why */
     double start;
 };
 
@@ -54,11 +57,21 @@ void sofa_loop_evaluate(void *task, size_t worker, void *ctx);
 /* Opens the store of options->folder, sees that it is of the same study, reads what it holds. */
 enum sofa_code sofa_loop_open_store(struct sofa_loop *l, struct sofa_err *err);
 
+/* A number under a key of the store, 0 where there is none. */
+enum sofa_code sofa_loop_get_size(struct sofa_loop *l, const char *key, size_t *value, struct sofa_err *err);
+enum sofa_code sofa_loop_set_size(struct sofa_loop *l, const char *key, size_t value, struct sofa_err *err);
+
+/* The space's early stop (stop.c): takes it over from the store; looks at the last suggestion, before it is
+ * submitted; ends the search where it was one too many. */
+enum sofa_code sofa_loop_open_stop(struct sofa_loop *l, struct sofa_err *err);
+enum sofa_code sofa_loop_count_promise(struct sofa_loop *l, struct sofa_err *err);
+enum sofa_code sofa_loop_stop(struct sofa_loop *l, struct sofa_err *err);
+
 /* Workers on other ranks: what goes to them and comes back of a flight.  SOFA_E_USAGE where the
  * program was built without MPI. */
 enum sofa_code sofa_loop_remote_workers(struct sofa_loop *l, struct sofa_err *err);
 
-/* Until every evaluation is made, the space is exhausted, or something ends it. */
+/* Until every evaluation is made, the space is exhausted, its early stop says so, or something ends it. */
 enum sofa_code sofa_loop_run(struct sofa_loop *l, struct sofa_err *err);
 
 #endif

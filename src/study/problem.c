@@ -41,11 +41,26 @@ bool sofa_metric_is_accuracy(const struct sofa_metric *metric)
     return metric->source == SOFA_METRIC_STUDY && strcmp(metric->name, "density") != 0;
 }
 
+static bool promises(const char *algorithm)
+{
+    size_t n;
+    const struct sofa_opt_algorithm *a = sofa_opt_algorithms(&n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(a[i].name, algorithm) == 0)
+            return a[i].promises;
+    return false;
+}
+
 enum sofa_code sofa_problem_suits(const struct sofa_problem *problem, const char *algorithm, const struct sofa_node *node,
                                   struct sofa_err *err)
 {
     static const char why[] = "'paper' minimises the published scalar of our own model; this space has an evaluator";
+    const struct sofa_node *stop = problem->space->search.stop.node;
 
+    if (stop && !promises(algorithm))
+        return sofa_node_fail(stop, err, "'stop' looks at what a suggestion promises, which '%s' doesn't know; "
+                              "'bayesian' and 'paper' do", algorithm);
     if (!problem->space->evaluator.node || strcmp(algorithm, "paper") != 0)
         return SOFA_OK;
     return node ? sofa_node_fail(node, err, "%s", why) : sofa_fail(err, SOFA_E_USAGE, "--algorithm: %s", why);

@@ -99,7 +99,8 @@ const char *sofa_problem_statistics(const struct sofa_problem *problem);
 bool sofa_metric_is_accuracy(const struct sofa_metric *metric);
 
 /* Whether an algorithm has any business here: the paper's minimises the published scalar, which an outside
- * evaluator does not have.  SOFA_E_INPUT at `node`, SOFA_E_USAGE where it is NULL. */
+ * evaluator does not have; an early stop needs one that says what a suggestion promises.  SOFA_E_INPUT at `node` or
+ * at the stop, SOFA_E_USAGE where `node` is NULL. */
 enum sofa_code sofa_problem_suits(const struct sofa_problem *problem, const char *algorithm, const struct sofa_node *node,
                                   struct sofa_err *err);
 

@@ -86,7 +86,7 @@ out:
     return rc;
 }
 
-static enum sofa_code get_size(struct sofa_loop *l, const char *key, size_t *value, struct sofa_err *err)
+enum sofa_code sofa_loop_get_size(struct sofa_loop *l, const char *key, size_t *value, struct sofa_err *err)
 {
     char *text = NULL;
     enum sofa_code rc;
@@ -98,7 +98,7 @@ out:
     return rc;
 }
 
-static enum sofa_code set_size(struct sofa_loop *l, const char *key, size_t value, struct sofa_err *err)
+enum sofa_code sofa_loop_set_size(struct sofa_loop *l, const char *key, size_t value, struct sofa_err *err)
 {
     char text[32];
 
@@ -114,11 +114,11 @@ static enum sofa_code check_evaluations(struct sofa_loop *l, struct sofa_err *er
     size_t was, *wanted = &l->study->evaluations;
     enum sofa_code rc;
 
-    SOFA_TRY(get_size(l, key, &was, err));
-    SOFA_TRY(get_size(l, "budget", &l->budget, err));
+    SOFA_TRY(sofa_loop_get_size(l, key, &was, err));
+    SOFA_TRY(sofa_loop_get_size(l, "budget", &l->budget, err));
     if (!l->budget) {
         l->budget = was ? was : *wanted;
-        SOFA_TRY(set_size(l, "budget", l->budget, err));
+        SOFA_TRY(sofa_loop_set_size(l, "budget", l->budget, err));
     }
     if (was && !l->options->evaluations && *wanted == l->budget)
         *wanted = was; /* an extended study goes on as it was extended */
@@ -126,7 +126,7 @@ static enum sofa_code check_evaluations(struct sofa_loop *l, struct sofa_err *er
         rc = sofa_fail_at(err, SOFA_E_USAGE, l->options->folder, 0, 0, "the study there was made with %zu evaluations, now "
                           "%zu; %s", was, *wanted, *wanted > was ? "--extend adds evaluations" : "there is no taking back");
     else if (*wanted != was)
-        rc = set_size(l, key, *wanted, err);
+        rc = sofa_loop_set_size(l, key, *wanted, err);
 out:
     return rc;
 }
@@ -168,6 +168,8 @@ enum sofa_code sofa_loop_open_store(struct sofa_loop *l, struct sofa_err *err)
     if (rc == SOFA_OK && l->n_stored > l->study->evaluations)
         rc = sofa_fail_at(err, SOFA_E_IO, l->options->folder, 0, 0, "the study holds %zu evaluations, more than it should",
                           l->n_stored);
+    if (rc == SOFA_OK)
+        rc = sofa_loop_open_stop(l, err);
 out:
     return rc;
 }

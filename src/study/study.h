@@ -67,8 +67,8 @@ struct sofa_study {
     double reference[SOFA_OBJECTIVES_MAX]; /* minimised sense */
     bool follows[SOFA_OBJECTIVES_MAX];     /* the reference isn't given: it lies a margin beyond the front */
     double hypervolume;
-    bool exhausted;           /* the space had no more points */
-    char note[192];           /* why it ended early, else empty */
+    bool ended;               /* before its evaluations were made: no more points, or the space's early stop */
+    char note[192];           /* why */
 };
 
 /* Runs or resumes a study.  SOFA_E_USAGE where the folder holds one and `resume` is off, or holds

@@ -111,6 +111,13 @@ both bad "an algorithm that is not known" 's/random/randm/'
 both bad "no evaluations" 's/evaluations: 24/evaluations: 0/'
 both bad "a seed below zero" 's/seed: 3/seed: -3/'
 both bad "a key of the search that is not known" 's/seed: 3/sed: 3/'
+for stop in 0.001 '0.1 %' '1e-3' '{}' '{improvement: 0.5 %}' '{suggestions: 4}' '{suggestions: 4, improvement: 0.01}'; do
+	both good "an early stop: $stop" "s/random, /bayesian, stop: $stop, /"
+done
+for stop in 0 2 -0.1 '0.1 km' true '[0.1]' '{suggestions: 0}' '{improvement: 2}' '{suggestion: 8}' '{improvement: {}}'; do
+	both bad "an early stop: $stop" "s/random, /bayesian, stop: $stop, /"
+done
+both bad "an early stop of an algorithm that promises nothing" 's/random, /random, stop: 0.1 %, /'
 both bad "a model without its text" 's/text: [^,]*, //'
 both bad "a model without a window" 's/, window: 64//'
 both bad "a model and a shape" 's/window: 64/window: 64, name: vit-b/'
