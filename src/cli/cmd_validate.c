@@ -7,6 +7,8 @@
 #include "cli/cli.h"
 #include "cli/data.h"
 
+#define NAME_WIDTH 42 /* the longest name */
+
 struct validate_options {
     bool json;
 };
@@ -29,47 +31,65 @@ static enum sofa_code compute(const struct sofa_reference_data *data, double *ou
     return SOFA_OK;
 }
 
-static void print_table(const struct sofa_published *p, const double *ours)
+static enum sofa_code print_table(const struct sofa_validation *v, const double *ours, struct sofa_err *err)
 {
-    printf("%-32s %12s %12s %-9s %-10s %8s  %s\n", "row", "published", "ours", "unit", "kind", "error", "note");
+    const struct sofa_published *p = v->published;
+    struct sofa_str note = SOFA_STR_INIT;
+    enum sofa_code rc = SOFA_OK;
+
+    printf("%-*s %12s %12s %-9s %-10s %8s  %s\n", NAME_WIDTH, "row", "published", "ours", "unit", "kind", "error", "note");
     for (size_t i = 0; i < p->n_rows; i++) {
         const struct sofa_published_row *row = &p->row[i];
 
-        printf("%-32s %12.6g ", row->name, row->value);
+        SOFA_TRY(sofa_validate_note(v, row, &note, err));
+        printf("%-*s %12.6g ", NAME_WIDTH, row->name, row->value);
         if (row->why)
             printf("%12s ", "-");
         else
             printf("%12.6g ", ours[i]);
         printf("%-9s %-10s ", row->unit, sofa_row_kind_names[row->kind]);
         if (row->why)
-            printf("%8s  %s\n", "-", row->why);
+            printf("%8s  %s\n", "-", note.text);
         else
-            printf("%+7.1f%%  %s\n", 100 * (ours[i] / row->value - 1), row->note ? row->note : "");
+            printf("%+7.1f%%  %s\n", 100 * (ours[i] / row->value - 1), note.text);
     }
+out:
+    sofa_str_release(&note);
+    return rc;
 }
 
-static enum sofa_code print_json(const struct sofa_published *p, const double *ours, struct sofa_err *err)
+static enum sofa_code print_json(const struct sofa_validation *v, const double *ours, struct sofa_err *err)
 {
+    const struct sofa_published *p = v->published;
     cJSON *root = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(root, "rows");
+    struct sofa_str note = SOFA_STR_INIT;
+    enum sofa_code rc;
 
     for (size_t i = 0; rows && i < p->n_rows; i++) {
         const struct sofa_published_row *row = &p->row[i];
-        cJSON *item = cJSON_CreateObject();
+        cJSON *item;
 
+        SOFA_TRY(sofa_validate_note(v, row, &note, err));
+        item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "name", row->name);
         cJSON_AddNumberToObject(item, "published", row->value);
         cJSON_AddNumberToObject(item, "ours", ours[i]); /* NaN prints as null */
         cJSON_AddStringToObject(item, "unit", row->unit);
         cJSON_AddStringToObject(item, "kind", sofa_row_kind_names[row->kind]);
         cJSON_AddNumberToObject(item, "error", ours[i] / row->value - 1);
-        cJSON_AddStringToObject(item, "note", row->why ? row->why : row->note ? row->note : "");
+        cJSON_AddStringToObject(item, "note", note.text);
         cJSON_AddItemToArray(rows, item);
     }
     if (!rows) {
         cJSON_Delete(root);
         root = NULL;
     }
-    return sofa_json_print(root, err);
+    rc = sofa_json_print(root, err);
+    root = NULL;
+out:
+    cJSON_Delete(root);
+    sofa_str_release(&note);
+    return rc;
 }
 
 static enum sofa_code validate(const struct validate_options *o, struct sofa_err *err)
@@ -83,9 +103,9 @@ static enum sofa_code validate(const struct validate_options *o, struct sofa_err
     SOFA_TRY(sofa_reference_open(data, err));
     SOFA_TRY(compute(data, ours, err));
     if (o->json) {
-        rc = print_json(&data->published, ours, err);
+        rc = print_json(&data->validation, ours, err);
     } else {
-        print_table(&data->published, ours);
+        SOFA_TRY(print_table(&data->validation, ours, err));
         rc = sofa_output_finish(err);
     }
 out:

@@ -9,7 +9,7 @@ ok $? "the published chip has its published area"
 exits 0 "validate --json" "$SOFA_DSE" validate --json
 cp "$tap_dir/out" "$tap_dir/rows.json"
 if [ -n "$PY" ]; then
-	"$PY" - "$tap_dir/rows.json" "$SOFA_SRCDIR/README.md" >"$tap_dir/checks" <<'EOP'
+	"$PY" - "$tap_dir/rows.json" >"$tap_dir/checks" <<'EOP'
 import json, sys
 rows = json.load(open(sys.argv[1]))["rows"]
 by = {r["name"]: r for r in rows}
@@ -24,26 +24,26 @@ given = [r for r in rows if r["kind"] == "given"]
 assert given and all(abs(r["error"]) < 1e-3 for r in given)
 # derived rows match to rounding, but for those whose note says that the printed figure doesn't follow
 loose = {"ladder.energy.product", "over_eight.energy", "rass.example.naive", "fa2.comparisons", "fa2.exponentials",
-         "fa2.over_untiled", "sufa.descending_over_fa2", "sufa.descending_over_ascending",
-         "headline.throughput.accounting"}
+         "fa2.over_untiled", "sufa.descending_over_fa2", "sufa.descending_over_ascending"}
 for r in rows:
-    if r["kind"] == "derived" and r["name"] not in loose:
+    if r["name"].endswith(".accounting"): # reaches the figure; another one is defended in the row of that name
+        assert r["kind"] == "derived" and r["name"][:-11] in by
+        close(r["name"], 0.05)
+    elif r["kind"] == "derived" and r["name"] not in loose:
         close(r["name"], 0.02)
     elif r["name"] in loose:
         assert r["note"], r
 assert by["rass.example.rass"]["ours"] == 16 and by["rass.example.naive"]["ours"] == 22
-# the README's table is what comes out
-readme = open(sys.argv[2]).read()
-for r in rows:
-    if r["kind"] == "predicted":
-        ours = "not reachable" if r["ours"] is None else "%.3g" % r["ours"]
-        line = [l for l in readme.splitlines() if l.startswith("| %s |" % r["name"])]
-        assert len(line) == 1 and line[0].split("|")[3].strip().startswith(ours), r
 reached = [r for r in rows if r["kind"] == "predicted" and r["ours"] is not None]
 assert len(reached) >= 20, len(reached)
+# what is far off says why, with a number
+for r in reached:
+    assert abs(r["error"]) <= 0.25 or (len(r["note"]) > 80 and any(c.isdigit() for c in r["note"])), r
 print("fine")
 EOP
-	is "$(cat "$tap_dir/checks")" fine "given and derived rows match, twenty predicted rows are reached, the README has them"
+	is "$(cat "$tap_dir/checks")" fine "given and derived rows match, twenty predicted rows are reached, the far ones say why"
+	"$PY" "$SOFA_SRCDIR/tools/validate_table.py" "$SOFA_SRCDIR/README.md" --check <"$tap_dir/rows.json" >&2
+	ok $? "the README's table is what comes out"
 else
 	skip "no python3 to read the JSON with"
 fi
