@@ -23,7 +23,6 @@ struct sofa_acsr_work {
 
 struct sofa_acsr_kernel {
     const char *name;
-    bool (*runs_here)(void);
 
     /* All runs of a block, or a line; k and v are those of its group, or all keys. */
     void (*block)(const struct sofa_acsr_work *work, const struct sofa_acsr_block *block);

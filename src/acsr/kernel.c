@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "acsr/impl.h"
+#include "base/isa.h"
 
-/* best last */
+/* in the order of base/isa */
 static const struct sofa_acsr_kernel *const kernels[] = {
     &sofa_acsr_portable,
 #ifdef SOFA_HAVE_AVX2
@@ -15,23 +16,6 @@ static const struct sofa_acsr_kernel *const kernels[] = {
     &sofa_acsr_avx512,
 #endif
 };
-#define KERNELS (sizeof kernels / sizeof *kernels)
-
-const char *const *sofa_acsr_kernel_names(size_t *n)
-{
-    static const char *const names[] = {
-        "portable",
-#ifdef SOFA_HAVE_AVX2
-        "avx2",
-#endif
-#ifdef SOFA_HAVE_AVX512
-        "avx512",
-#endif
-    };
-
-    *n = KERNELS;
-    return names;
-}
 
 const char *sofa_acsr_kernel_name(const struct sofa_acsr_kernel *kernel)
 {
@@ -40,22 +24,12 @@ const char *sofa_acsr_kernel_name(const struct sofa_acsr_kernel *kernel)
 
 enum sofa_code sofa_acsr_kernel_find(const char *isa, const struct sofa_acsr_kernel **kernel, struct sofa_err *err)
 {
-    bool any = !isa || strcmp(isa, "auto") == 0;
+    size_t index;
+    enum sofa_code rc = sofa_isa_find(isa, &index, err);
 
-    for (size_t i = KERNELS; i-- > 0;) {
-        if (!any && strcmp(kernels[i]->name, isa) != 0)
-            continue;
-        if (kernels[i]->runs_here()) {
-            *kernel = kernels[i];
-            return SOFA_OK;
-        }
-        if (!any)
-            return sofa_fail(err, SOFA_E_USAGE, "this machine can't run the instruction set '%s'", isa);
-    }
-    sofa_fail(err, SOFA_E_USAGE, "unknown instruction set '%s'; there are: auto", isa);
-    for (size_t i = 0; i < KERNELS; i++)
-        sofa_err_append(err, " %s", kernels[i]->name);
-    return SOFA_E_USAGE;
+    if (rc == SOFA_OK)
+        *kernel = kernels[index];
+    return rc;
 }
 
 static size_t padded(size_t n)

@@ -15,11 +15,9 @@
 
 struct sofa_acsr_kernel;
 
-/* By name ("portable", "avx2", "avx512"), or the best this machine has for NULL or "auto"; SOFA_E_USAGE for a name that isn't
- * known or that this machine can't run. */
+/* By the name of an instruction set, as sofa_isa_find (base/isa.h) has it. */
 enum sofa_code sofa_acsr_kernel_find(const char *isa, const struct sofa_acsr_kernel **kernel, struct sofa_err *err);
 const char *sofa_acsr_kernel_name(const struct sofa_acsr_kernel *kernel);
-const char *const *sofa_acsr_kernel_names(size_t *n); /* best last */
 
 /* Operands of one head; q, out [rows][d], k, v [columns][d]. */
 struct sofa_acsr_operands {

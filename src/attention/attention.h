@@ -89,13 +89,10 @@ struct sofa_khat {
 /* One implementation for one instruction set.  All give the same bits, integers and floats: sums run in
  * a fixed order of 16 lanes and fused operations are the same everywhere. */
 struct sofa_attention_kernel;
-/* By name ("portable", "avx2", "avx512"), or the best this machine has for NULL or "auto";
- * SOFA_E_USAGE for a name that isn't known or that this machine can't run. */
+/* By the name of an instruction set, as sofa_isa_find (base/isa.h) has it. */
 enum sofa_code sofa_attention_kernel_find(const char *isa, const struct sofa_attention_kernel **kernel,
                                           struct sofa_err *err);
 const char *sofa_attention_kernel_name(const struct sofa_attention_kernel *kernel);
-/* The names, best last; *n their number. */
-const char *const *sofa_attention_kernel_names(size_t *n);
 
 /* SOFA_E_INPUT for settings out of range; messages name the setting. */
 enum sofa_code sofa_attention_check(const struct sofa_attention_params *params, struct sofa_err *err);

@@ -2,11 +2,6 @@
 #include "attention/avx2.h"
 #include "attention/kernel_tmpl.h"
 
-static bool runs_here(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
 static void formal(const struct sofa_formal *formal, const struct sofa_rows *rows, float *sums, float *out)
 {
     if (!sofa_avx2_formal(formal, rows, sums, out))
@@ -15,7 +10,6 @@ static void formal(const struct sofa_formal *formal, const struct sofa_rows *row
 
 const struct sofa_attention_kernel sofa_attention_avx2 = {
     .name = "avx2",
-    .runs_here = runs_here,
     TMPL_LOOPS,
     .softmax = sofa_avx2_softmax,
     .predict = tmpl_predict,

@@ -64,7 +64,6 @@ struct sofa_dense {
 
 struct sofa_attention_kernel {
     const char *name;
-    bool (*runs_here)(void);
 
     /* acc [rows][d] = x [rows][h] pw [h][d], exact: |x| <= 127, |pw| <= 128 and even, h <=
      * SOFA_HIDDEN_MAX.  scratch: sofa_predict_scratch bytes. */

@@ -1,14 +1,8 @@
 /* The reference: runs everywhere. */
 #include "attention/kernel_tmpl.h"
 
-static bool runs_here(void)
-{
-    return true;
-}
-
 const struct sofa_attention_kernel sofa_attention_portable = {
     .name = "portable",
-    .runs_here = runs_here,
     TMPL_LOOPS,
     .softmax = tmpl_softmax,
     .predict = tmpl_predict,

@@ -1,12 +1,14 @@
 #include "transformer/gemm.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#include "base/isa.h"
 
 #define N SOFA_GEMM_PANEL
 #define DEPTH 256 /* of a product: 256 x 32 floats are 32 KiB, a panel that stays near the core */
 #define ROWS 240  /* a multiple of the kernels' 12 and 6 */
 
+/* in the order of base/isa */
 static const struct sofa_gemm *const gemms[] = {
     &sofa_gemm_portable,
 #ifdef SOFA_HAVE_AVX2
@@ -17,26 +19,11 @@ static const struct sofa_gemm *const gemms[] = {
 #endif
 };
 
-static bool runs_here(const char *isa)
-{
-#if defined(SOFA_HAVE_AVX2) || defined(SOFA_HAVE_AVX512)
-    if (strcmp(isa, "avx2") == 0)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (strcmp(isa, "avx512") == 0)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-#endif
-    return strcmp(isa, sofa_gemm_portable.isa) == 0;
-}
-
 const struct sofa_gemm *sofa_gemm_find(const char *isa)
 {
-    const struct sofa_gemm *best = &sofa_gemm_portable;
+    size_t index;
 
-    for (size_t i = 0; i < sizeof gemms / sizeof *gemms; i++)
-        if ((!isa || strcmp(isa, gemms[i]->isa) == 0) && runs_here(gemms[i]->isa))
-            best = gemms[i];
-    return best;
+    return sofa_isa_find(isa, &index, NULL) == SOFA_OK ? gemms[index] : &sofa_gemm_portable;
 }
 
 static size_t panels_of(size_t out)

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "acsr/kernel.h"
+#include "base/isa.h"
 #include "base/rng.h"
 #include "tests/unit/test.h"
 
@@ -87,11 +88,13 @@ static inline const struct sofa_acsr_kernel *test_kernel(size_t nth)
 {
     const struct sofa_acsr_kernel *kernel = NULL;
     size_t n;
-    const char *const *names = sofa_acsr_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     for (size_t i = 0; i < n; i++)
-        if (sofa_acsr_kernel_find(names[i], &kernel, NULL) == SOFA_OK && nth-- == 0)
+        if (sofa_acsr_kernel_find(names[i], &kernel, NULL) == SOFA_OK && nth-- == 0) {
+            assert_string_equal(sofa_acsr_kernel_name(kernel), names[i]);
             return kernel;
+        }
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "attention/attention.h"
+#include "base/isa.h"
 #include "tests/unit/attention/safetensors_min.h"
 
 #define FOLDER "tests/golden/attention/"
@@ -167,7 +168,7 @@ static void every_golden_case_is_met_by_every_variant(void **state)
 {
     char *path = test_source_file(FOLDER "manifest.json"), *text;
     size_t size, n, cases = 0;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
     const cJSON *json;
     cJSON *manifest;
 

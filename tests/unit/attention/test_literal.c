@@ -1,5 +1,6 @@
 /* The kernel against its definition taken literally, and every variant against the portable one. */
 #include "attention/rass.h"
+#include "base/isa.h"
 #include "tests/unit/attention/literal.h"
 #include "tests/unit/attention/random_case.h"
 
@@ -94,7 +95,7 @@ static void every_variant_gives_the_bits_of_the_portable_one(void **state)
     const struct sofa_attention_kernel *portable, *kernel;
     gsl_rng *rng = sofa_rng_new(2, 0);
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     (void)state;
     assert_int_equal(sofa_attention_kernel_find("portable", &portable, NULL), SOFA_OK);
@@ -130,7 +131,7 @@ static void extreme_predictions_select_alike_in_every_variant(void **state)
     gsl_rng *rng = sofa_rng_new(9, 0);
     const struct sofa_attention_kernel *portable, *kernel;
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     (void)state;
     assert_int_equal(sofa_attention_kernel_find("portable", &portable, NULL), SOFA_OK);
@@ -182,7 +183,7 @@ static void schedules_of_large_blocks_are_the_literal_ones(void **state)
     struct sofa_arena arena = SOFA_ARENA_INIT;
     gsl_rng *rng = sofa_rng_new(11, 0);
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {

@@ -1,4 +1,5 @@
 /* Patterns of keys: the kernel against its definition taken literally, and every variant against the portable one. */
+#include "base/isa.h"
 #include "tests/unit/attention/literal.h"
 #include "tests/unit/attention/random_case.h"
 
@@ -92,7 +93,7 @@ static void check_variants(const struct random_case *c, const struct random_resu
 {
     const struct sofa_attention_kernel *kernel;
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     for (size_t j = 0; j < n; j++) {
         struct random_result x;

@@ -1,5 +1,6 @@
 /* What must hold whatever the numbers are, and what must be refused. */
 #include "attention/rass.h"
+#include "base/isa.h"
 #include "tests/unit/attention/random_case.h"
 
 static const struct sofa_attention_kernel *best_kernel(void)
@@ -245,21 +246,17 @@ static void extreme_magnitudes_give_finite_results(void **state)
     sofa_arena_release(&arena);
 }
 
-static void instruction_sets_are_found_by_name(void **state)
+static void kernels_have_the_instruction_set_they_are_found_by(void **state)
 {
     const struct sofa_attention_kernel *kernel = NULL;
-    struct sofa_err err;
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     (void)state;
-    assert_true(n >= 1);
-    assert_string_equal(names[0], "portable");
-    assert_int_equal(sofa_attention_kernel_find("portable", &kernel, &err), SOFA_OK);
-    assert_string_equal(sofa_attention_kernel_name(kernel), "portable");
-    assert_int_equal(sofa_attention_kernel_find("auto", &kernel, &err), SOFA_OK);
-    assert_int_equal(sofa_attention_kernel_find("sse9", &kernel, &err), SOFA_E_USAGE);
-    assert_non_null(strstr(err.text, "portable"));
+    for (size_t i = 0; i < n; i++)
+        if (sofa_attention_kernel_find(names[i], &kernel, NULL) == SOFA_OK)
+            assert_string_equal(sofa_attention_kernel_name(kernel), names[i]);
+    assert_int_equal(sofa_attention_kernel_find("sse9", &kernel, NULL), SOFA_E_USAGE);
 }
 
 int main(void)
@@ -273,7 +270,7 @@ int main(void)
         cmocka_unit_test(values_that_are_not_finite_are_refused_by_name),
         cmocka_unit_test(settings_out_of_range_are_refused_by_name),
         cmocka_unit_test(extreme_magnitudes_give_finite_results),
-        cmocka_unit_test(instruction_sets_are_found_by_name),
+        cmocka_unit_test(kernels_have_the_instruction_set_they_are_found_by),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

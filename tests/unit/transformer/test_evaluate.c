@@ -3,6 +3,7 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "base/isa.h"
 #include "config/node.h"
 #include "transformer/lm.h"
 
@@ -316,7 +317,7 @@ static void every_instruction_set_gives_the_same_bits(void **state)
     struct sofa_lm_loss loss;
     double wanted = 0;
     size_t n;
-    const char *const *names = sofa_attention_kernel_names(&n);
+    const char *const *names = sofa_isa_names(&n);
 
     (void)state;
     candidate(5, layer);
