@@ -202,15 +202,27 @@ static void emit_segments(const struct emitter *e)
     EMIT("    {0, 0, 0, 0},\n};\n");
 }
 
+/* Columns of the lines that are no progressions, if there are any. */
+static void emit_columns(const struct emitter *e)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < e->plan->n_lines; i++) {
+        const struct sofa_acsr_line *n = &e->plan->line[i];
+
+        for (size_t s = 0; n->column && s < n->count; s++, any = true)
+            EMIT("%s%d", any ? ", " : "static const int32_t column[] = {", n->column[s]);
+    }
+    if (any)
+        EMIT("};\n");
+}
+
 static void emit_lines(const struct emitter *e)
 {
     size_t at = 0;
 
-    EMIT("static const int32_t column[] = {");
-    for (size_t i = 0; i < e->plan->n_lines; i++)
-        for (size_t s = 0; e->plan->line[i].column && s < e->plan->line[i].count; s++)
-            EMIT("%d, ", e->plan->line[i].column[s]);
-    EMIT("0};\nstatic const struct line line[] = {\n");
+    emit_columns(e);
+    EMIT("static const struct line line[] = {\n");
     for (size_t i = 0; i < e->plan->n_lines; i++) {
         const struct sofa_acsr_line *n = &e->plan->line[i];
 

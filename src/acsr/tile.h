@@ -119,7 +119,7 @@ INLINE void tile_pack(const float *const row[TILE_LANES], size_t d, float factor
     size_t c = 0;
 
 #if VEC > 4
-    for (; c + 8 <= d; c += 8) {
+    for (; c < d - d % 8; c += 8) {
         tile_transpose(row, c, factor, query + c * TILE_LANES);
         tile_transpose(row + 8, c, factor, query + c * TILE_LANES + 8);
     }

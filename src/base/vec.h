@@ -19,7 +19,7 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, unused))
 
 #if defined(__AVX512F__)
 #define VEC 16 /* floats */

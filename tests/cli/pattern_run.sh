@@ -57,6 +57,10 @@ import json
 g = json.load(open("out"))["run"]["generated"]
 assert not g["cached"] and not g["kept"] and g["ms"] > 0, g'
 	ok $? "the kernel is generated all the same"
+	exits 0 "C of lines apart is written" pattern longformer:9:2 --size 100 --emit c --isa portable -o lines.c
+	for f in k lines; do
+		exits 0 "$f.c compiles without a warning" cc -std=c11 -Wall -Werror -ffp-contract=off -c -o lines.o "$f.c"
+	done
 	cat >use.c <<-'X'
 		#include <stdio.h>
 		#include <stdlib.h>
