@@ -1,4 +1,4 @@
-# small.sh: the small space that the tests of sweeps, merges and kills search, to stdout; change it with sed.
+# small.sh: the small space that the tests of sweeps, merges, kills and faults search, to stdout; change it with sed.
 # Source it after tap.sh.
 # shellcheck shell=sh
 small_space() {

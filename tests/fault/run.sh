@@ -9,17 +9,10 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 99
-cat >space.yaml <<END
-version: 1
-name: fault
-workload: {checkpoint: $root/models/bytelm, text: $root/models/bytelm/heldout.bin, window: 32}
-hardware: sofa-28nm
-parameters:
-  tiles: {each: layer, range: [2, 16], step: 2}
-  topk: {values: [5 %, 10 %, 20 %, 40 %]}
-objectives: [latency, accuracy_loss]
-search: {algorithm: random, evaluations: 6, seed: 5, parallel: 2}
-END
+export SOFA_SRCDIR="$root"
+. "$root/tests/cli/small.sh"
+small_space | sed -e 's/^name: small/name: fault/; s/window: 64/window: 32/; /token_sram/d; s/ energy,//' \
+	-e 's/evaluations: 12, seed: 3, parallel: 4/evaluations: 6, seed: 5, parallel: 2/' >space.yaml
 cat >outside.yaml <<END
 version: 1
 name: outside
