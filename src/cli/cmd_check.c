@@ -1,4 +1,5 @@
 /* sofa-dse check: says what a file is and whether it holds. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "config/node.h"
+#include "model/plan.h"
 #include "opt/optimizer.h"
 #include "study/outside.h"
 #include "study/problem.h"
@@ -35,6 +37,46 @@ out:
     return rc;
 }
 
+/* The level of an axis at which hardware is least likely to be refused: large memories, few lanes and columns. */
+static int easiest_level(const struct sofa_space_dim *dim)
+{
+    const struct sofa_parameter *p = dim->parameter;
+
+    if (p->per_layer || p->kind == SOFA_PARAMETER_CHOICE)
+        return 0;
+    if (strcmp(p->unit, "B") == 0)
+        return dim->levels - 1;
+    for (int i = 0; strcmp(p->key, "sufa_columns") == 0 && i < dim->levels; i++)
+        if (fmod(dim->value[i], 2) == 0)
+            return i;
+    return 0;
+}
+
+/* If the easiest hardware of a space can't work, no design of it can. */
+static enum sofa_code check_works(const struct sofa_problem *p, struct sofa_err *err)
+{
+    struct sofa_selection any[SOFA_LAYERS_MAX];
+    const struct sofa_statistics statistics = {.layers = p->workload.layers, .heads = 1, .head = any};
+    const struct sofa_node *node = p->space->parameters_node, *at;
+    char reason[SOFA_REASON_MAX], key[SOFA_PARAMETER_KEY_MAX];
+    struct sofa_design design = p->space->base;
+
+    if (p->space->evaluator.node)
+        return SOFA_OK;
+    for (size_t i = 0; i < p->space->dims; i++) {
+        const struct sofa_space_dim *dim = &p->space->dim[i];
+
+        sofa_parameter_apply(dim->parameter, dim->value[easiest_level(dim)], dim->layer, &design);
+    }
+    for (int i = 0; i < statistics.layers; i++)
+        any[i] = (struct sofa_selection){.density = 1, .union_share = 1, .naive_ratio = 1, .rass_ratio = 1, .union_all = 1};
+    if (sofa_plan_feasible(&p->hardware, &design, &p->workload, &statistics, reason, sizeof reason))
+        return SOFA_OK;
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(reason, " "), reason);
+    at = sofa_node_get(node, key);
+    return sofa_node_fail(at ? at : node, err, "no design of this space can work: %s", reason);
+}
+
 static enum sofa_code check_space(const char *file, const struct sofa_node *root, struct sofa_err *err)
 {
     struct sofa_problem *p = NULL;
@@ -44,6 +86,7 @@ static enum sofa_code check_space(const char *file, const struct sofa_node *root
     (void)root;
     SOFA_TRY(sofa_problem_open(file, NULL, &p, err));
     SOFA_TRY(check_algorithm(p, err));
+    SOFA_TRY(check_works(p, err));
     printf("%s: space '%s': %zu axes, %.6g points, %zu objectives, %zu constraints; ", file, p->space->name, p->space->dims,
            sofa_space_points(p->space), p->n_objectives, p->n_constraints);
     sofa_outside_command(p, command, sizeof command);

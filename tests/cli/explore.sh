@@ -99,6 +99,18 @@ is "$(json set.json "[d['parameters']['topk.%d' % i] for i in (1, 3)]")" "[0.15,
 exits 0 "a space is checked" "$SOFA_DSE" check small.yaml
 grep -q "7 axes, 98304 points" "$tap_dir/out"
 ok $? "and its size is told"
+# hopeless PARAMETER VALUES TEXT: no value of it can work
+hopeless() {
+	sed "s/^  token_sram:.*/  $1: $2/" small.yaml >hopeless.yaml
+	exits 2 "$1 $2: a space without a design that can work is refused" "$SOFA_DSE" check hopeless.yaml
+	says "hopeless.yaml:[0-9]*:[0-9]*: no design of this space can work: $3" "with place and reason"
+}
+hopeless sufa_columns 5 "sufa_columns 5 can't be halved"
+hopeless sufa_columns '{range: [3, 9], step: 2}' "sufa_columns 3 can't be halved"
+hopeless temp_sram '[1 KiB, 2 KiB]' "temp_sram of 2048 bytes can't hold"
+hopeless query_lanes '{values: [1024, 2048]}' "temp_sram of 28672 bytes can't hold"
+sed "s/^  token_sram:.*/  sufa_columns: [3, 4]/" small.yaml >hope.yaml
+exits 0 "one with some that can is not" "$SOFA_DSE" check hope.yaml
 for file in "$SOFA_SRCDIR"/models/*/*.yaml; do
 	name=${file#"$SOFA_SRCDIR/"}
 	exits 0 "$name is checked" "$SOFA_DSE" check "$file"
