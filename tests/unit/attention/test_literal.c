@@ -1,59 +1,9 @@
 /* The kernel against its definition taken literally, and every variant against the portable one. */
 #include "attention/rass.h"
 #include "base/isa.h"
-#include "tests/unit/attention/literal.h"
-#include "tests/unit/attention/random_case.h"
+#include "tests/unit/attention/literal_check.h"
 
 #define CASES 100
-
-static void close_to(double value, double expected, double tolerance, const char *name)
-{
-    if (!(fabs(value - expected) <= tolerance))
-        fail_msg("%s: %.17g, literally %.17g", name, value, expected);
-}
-
-static void check_statistics(const struct sofa_attention_stats *a, const struct sofa_attention_stats *b)
-{
-    assert_true(a->selected == b->selected);
-    assert_true(a->visible == b->visible);
-    assert_true(a->clipped == b->clipped);
-    assert_true(a->density == b->density);
-    assert_true(a->blocks == b->blocks);
-    assert_true(a->naive_loads == b->naive_loads);
-    assert_true(a->rass_loads == b->rass_loads);
-    assert_true(a->rass_last_rows == b->rass_last_rows);
-    assert_true(a->rass_per_phase == b->rass_per_phase);
-    close_to(a->union_block, b->union_block, 1e-14, "union_block");
-    close_to(a->union_all, b->union_all, 1e-14, "union_all");
-    close_to(a->block_union, b->block_union, 1e-9, "block_union");
-    close_to(a->block_naive, b->block_naive, 1e-9, "block_naive");
-    close_to(a->block_rass, b->block_rass, 1e-9, "block_rass");
-    close_to(a->mass, b->mass, 1e-12, "mass");
-    close_to(a->overlap, b->overlap, 1e-14, "overlap");
-    close_to(a->overlap_sort, b->overlap_sort, 1e-14, "overlap_sort");
-    close_to(a->max_mispredict, b->max_mispredict, 1e-14, "max_mispredict");
-    close_to(a->rel_error, b->rel_error, 2e-6, "rel_error");
-    close_to(a->khat_scale / b->khat_scale, 1, 1e-15, "khat_scale");
-    close_to(a->logit_scale / b->logit_scale, 1, 1e-15, "logit_scale");
-}
-
-static void check_literal(const struct random_case *c, const struct random_result *r)
-{
-    struct literal l;
-    double difference = 0, norm = 0;
-
-    literal_run(&c->params, NULL, c->s, c->h, c->d, c->x, c->wk, c->q, c->k, c->v, c->rope, &l);
-    for (size_t i = 0; i < c->s * c->d; i++) {
-        assert_int_equal(r->khat[i], l.khat[i]);
-        difference += (r->out[i] - l.o[i]) * (r->out[i] - l.o[i]);
-        norm += l.o[i] * l.o[i];
-    }
-    assert_memory_equal(r->scores, l.scores, c->s * c->s * sizeof *l.scores);
-    assert_memory_equal(r->selection, l.selection, c->s * c->s);
-    close_to(sqrt(difference), 0, 2e-6 * sqrt(norm), "output");
-    check_statistics(&r->stats, &l.stats);
-    literal_free(&l);
-}
 
 static void random_cases_agree_with_the_literal_definition(void **state)
 {
@@ -69,7 +19,7 @@ static void random_cases_agree_with_the_literal_definition(void **state)
 
         print_message("# case %d: s %zu h %zu d %zu tiles %d permille %d\n", i, c.s, c.h, c.d, c.params.tiles,
                       c.params.topk_permille);
-        check_literal(&c, &r);
+        check_literal(&c, NULL, &r);
         random_result_free(&r);
         random_case_free(&c);
     }

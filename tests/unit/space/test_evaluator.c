@@ -1,35 +1,23 @@
 /* Spaces with an outside evaluator: their own table of parameters, and the lattice it gives. */
-#include "tests/unit/test.h"
+#include "tests/unit/space/fixture.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
-#include <unistd.h>
-
-#include "base/file.h"
-#include "space/space.h"
 
 #define EVALUATOR "version: 1\nname: x\nevaluator: {command: [./model, --fast, 3], timeout: 500 ms, metrics: [g1]}\n"
 #define OBJECTIVES "objectives: [f1, {name: f2, maximize: true, unit: J, reference: 2 J}]\nconstraints: [\"g1 <= 3\"]\n"
 
-static char path[] = "/tmp/sofa-evaluator-XXXXXX";
-
-static struct sofa_space *bound(const char *parameters)
+static struct sofa_space *with(const char *parameters)
 {
-    const struct sofa_design nothing = {.layers = 0};
-    struct sofa_err err = SOFA_ERR_INIT;
-    struct sofa_space *space = NULL;
     char text[1024];
 
     snprintf(text, sizeof text, "%sparameters: {%s}\n%s", EVALUATOR, parameters, OBJECTIVES);
-    assert_int_equal(sofa_file_write_atomic(path, text, strlen(text), NULL), SOFA_OK);
-    if (sofa_space_read(path, &space, &err) != SOFA_OK || sofa_space_bind(space, &nothing, &err) != SOFA_OK)
-        fail_msg("%d:%d: %s", err.line, err.column, err.text);
-    return space;
+    return bound(text, 0);
 }
 
 static void an_evaluator_is_read_with_its_command_timeout_and_metrics(void **state)
 {
-    struct sofa_space *space = bound("a: [1, 2]");
+    struct sofa_space *space = with("a: [1, 2]");
 
     (void)state;
     assert_string_equal(space->evaluator.command[0], "./model");
@@ -78,7 +66,7 @@ static void parameters_get_the_kind_and_base_unit_of_their_values(void **state)
         char text[128];
 
         snprintf(text, sizeof text, "a: %s", cases[i].values);
-        space = bound(text);
+        space = with(text);
         assert_int_equal(space->dims, 1);
         d = &space->dim[0];
         assert_int_equal(d->parameter->kind, cases[i].kind);
@@ -93,7 +81,7 @@ static void parameters_get_the_kind_and_base_unit_of_their_values(void **state)
 
 static void numbers_of_a_range_are_those_one_would_write(void **state)
 {
-    struct sofa_space *space = bound("a: {range: [0, 1], step: 0.1}");
+    struct sofa_space *space = with("a: {range: [0, 1], step: 0.1}");
 
     (void)state;
     assert_true(space->dim[0].value[3] == 0.3);
@@ -103,7 +91,7 @@ static void numbers_of_a_range_are_those_one_would_write(void **state)
 
 static void a_design_holds_every_parameter_and_begins_with_the_first_values(void **state)
 {
-    struct sofa_space *space = bound("a: [2, 1], size: 4 KiB, mode: [fast, exact], n: {range: [1, 4]}");
+    struct sofa_space *space = with("a: [2, 1], size: 4 KiB, mode: [fast, exact], n: {range: [1, 4]}");
     struct sofa_design design = space->base;
     const int x[] = {1, 1, 3};
     cJSON *json;
@@ -125,7 +113,7 @@ static void a_design_holds_every_parameter_and_begins_with_the_first_values(void
 
 static void values_are_set_within_the_space_alone(void **state)
 {
-    struct sofa_space *space = bound("a.b: {range: [0, 1], step: 0.5}, a: [1, 2], size: [4 KiB, 8 KiB], mode: [fast, exact]");
+    struct sofa_space *space = with("a.b: {range: [0, 1], step: 0.5}, a: [1, 2], size: [4 KiB, 8 KiB], mode: [fast, exact]");
     struct sofa_design design = space->base;
 
     (void)state;
@@ -153,11 +141,6 @@ int main(void)
         cmocka_unit_test(a_design_holds_every_parameter_and_begins_with_the_first_values),
         cmocka_unit_test(values_are_set_within_the_space_alone),
     };
-    int fd = mkstemp(path), failed;
 
-    assert_true(fd >= 0);
-    close(fd);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove(path);
-    return failed;
+    return SPACE_TESTS(tests);
 }

@@ -1,37 +1,15 @@
 /* Patterns of keys as values of a parameter. */
-#include "tests/unit/test.h"
+#include "tests/unit/space/fixture.h"
 
 #include <math.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "space/space.h"
-
-static char path[] = "/tmp/sofa-patterns-XXXXXX";
-
-static enum sofa_code bind_text(const char *parameters, int layers, struct sofa_space **space, struct sofa_err *err)
+static const char *whole(const char *parameters)
 {
-    struct sofa_design hardware = {.layers = layers};
-    enum sofa_code rc;
-    char text[1024];
+    static char text[1024];
 
     snprintf(text, sizeof text, "version: 1\nname: x\nworkload: {checkpoint: m, text: t, window: 64}\nhardware: sofa-28nm\n"
              "objectives: [latency]\nparameters: {%s}\n", parameters);
-    assert_int_equal(sofa_file_write_atomic(path, text, strlen(text), NULL), SOFA_OK);
-    SOFA_TRY(sofa_space_read(path, space, err));
-    rc = sofa_space_bind(*space, &hardware, err);
-out:
-    return rc;
-}
-
-static struct sofa_space *bound(const char *parameters, int layers)
-{
-    struct sofa_err err = SOFA_ERR_INIT;
-    struct sofa_space *space = NULL;
-
-    if (bind_text(parameters, layers, &space, &err) != SOFA_OK)
-        fail_msg("%d:%d: %s", err.line, err.column, err.text);
-    return space;
+    return text;
 }
 
 static void a_text_says_what_is_seen_and_whether_it_is_fixed(void **state)
@@ -59,7 +37,7 @@ static void a_text_says_what_is_seen_and_whether_it_is_fixed(void **state)
 
 static void an_axis_of_patterns_has_the_names_of_the_file(void **state)
 {
-    struct sofa_space *space = bound("pattern: {each: layer, values: [strided:8, none, \"window:4 / topk\"]}", 2);
+    struct sofa_space *space = bound(whole("pattern: {each: layer, values: [strided:8, none, \"window:4 / topk\"]}"), 2);
     struct sofa_design design;
     const int x[] = {2, 0};
 
@@ -77,8 +55,8 @@ static void an_axis_of_patterns_has_the_names_of_the_file(void **state)
 
 static void settings_without_effect_take_one_value(void **state)
 {
-    struct sofa_space *space = bound("pattern: {each: layer, values: [none, window:4, window:4/topk]}, "
-                                     "tiles: {each: layer, values: [2, 8]}, topk: [5 %, 20 %], khat_bits: 12, radius: 4", 3);
+    struct sofa_space *space = bound(whole("pattern: {each: layer, values: [none, window:4, window:4/topk]}, "
+                                     "tiles: {each: layer, values: [2, 8]}, topk: [5 %, 20 %], khat_bits: 12, radius: 4"), 3);
     const int x[] = {0, 1, 2, 1, 1, 1, 0}, y[] = {0, 1, 2, 1, 0, 1, 0}, z[] = {0, 1, 2, 0, 0, 1, 0};
     struct sofa_design a, b, c;
 
@@ -99,7 +77,7 @@ static void settings_without_effect_take_one_value(void **state)
 
 static void a_pattern_set_by_hand_need_not_be_in_the_file(void **state)
 {
-    struct sofa_space *space = bound("tiles: [2, 4]", 2);
+    struct sofa_space *space = bound(whole("tiles: [2, 4]"), 2);
     struct sofa_design design = space->base;
     struct sofa_err err = SOFA_ERR_INIT;
 
@@ -134,7 +112,7 @@ static void what_is_wrong_is_named_with_its_place(void **state)
         struct sofa_err err = SOFA_ERR_INIT;
         struct sofa_space *space = NULL;
 
-        assert_int_equal(bind_text(cases[i].text, 2, &space, &err), SOFA_E_INPUT);
+        assert_int_equal(bind_text(whole(cases[i].text), 2, &space, &err), SOFA_E_INPUT);
         if (err.line != 6 || err.column != cases[i].column || !strstr(err.text, cases[i].reason))
             fail_msg("case %zu: %d:%d: %s", i, err.line, err.column, err.text);
         sofa_space_free(space);
@@ -150,12 +128,6 @@ int main(void)
         cmocka_unit_test(a_pattern_set_by_hand_need_not_be_in_the_file),
         cmocka_unit_test(what_is_wrong_is_named_with_its_place),
     };
-    int fd = mkstemp(path), failed;
 
-    if (fd < 0)
-        return 99;
-    close(fd);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
-    return failed;
+    return SPACE_TESTS(tests);
 }

@@ -1,10 +1,6 @@
-#include "tests/unit/test.h"
+#include "tests/unit/space/fixture.h"
 
 #include <math.h>
-#include <unistd.h>
-
-#include "base/file.h"
-#include "space/space.h"
 
 #define HEAD "version: 1\nname: x\n"
 #define WORKLOAD "workload: {checkpoint: m, text: t, window: 64, windows: 2}\n"
@@ -14,25 +10,6 @@
     "  radius: {values: [inf, 4, 6]}\n  token_sram: {values: [64 KiB, 256 KiB, 128 KiB]}\n  schedule: naive\n"
 #define OBJECTIVES "objectives: [latency, {name: throughput, maximize: true}]\n"
 #define WHOLE HEAD WORKLOAD HARDWARE PARAMETERS OBJECTIVES
-
-static char path[] = "/tmp/sofa-space-XXXXXX";
-
-static enum sofa_code read_text(const char *text, struct sofa_space **space, struct sofa_err *err)
-{
-    assert_int_equal(sofa_file_write_atomic(path, text, strlen(text), NULL), SOFA_OK);
-    return sofa_space_read(path, space, err);
-}
-
-static struct sofa_space *bound(const char *text, int layers)
-{
-    struct sofa_design hardware = {.layers = layers};
-    struct sofa_err err = SOFA_ERR_INIT;
-    struct sofa_space *space = NULL;
-
-    if (read_text(text, &space, &err) != SOFA_OK || sofa_space_bind(space, &hardware, &err) != SOFA_OK)
-        fail_msg("%d:%d: %s", err.line, err.column, err.text);
-    return space;
-}
 
 static void the_lattice_has_an_axis_for_each_layer_and_none_for_what_is_fixed(void **state)
 {
@@ -190,12 +167,6 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_parameter_is_named_with_its_place),
         cmocka_unit_test(a_value_set_by_hand_need_not_be_on_the_lattice),
     };
-    int fd = mkstemp(path), failed;
 
-    if (fd < 0)
-        return 99;
-    close(fd);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
-    return failed;
+    return SPACE_TESTS(tests);
 }

@@ -1,46 +1,21 @@
 /* Designs with patterns of keys, from the space's file to the metrics. */
-#include "tests/unit/test.h"
+#include "tests/unit/study/fixture.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include "model/simulator.h"
 #include "study/evaluate.h"
 #include "study/patterns.h"
 
-static char file[64];
 static struct sofa_evaluator kept[16]; /* a test's: their arenas hold what evaluations point to */
 static size_t n_kept;
 
-static int make_file(void **state)
+static int release_kept(void **state)
 {
-    int fd;
-
-    (void)state;
-    strcpy(file, "/tmp/sofa-patterns-XXXXXX");
-    fd = mkstemp(file);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0 ? 0 : -1;
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
     for (size_t i = 0; i < n_kept; i++)
         sofa_evaluator_release(&kept[i]);
     n_kept = 0;
-    return unlink(file);
-}
-
-static const char *lm_workload(void)
-{
-    static char text[1024];
-    char *folder = test_source_file("models/bytelm");
-
-    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin, window: 256}", folder, folder);
-    free(folder);
-    return text;
+    return remove_file(state);
 }
 
 static enum sofa_code open_space(const char *workload, const char *parameters, const char *rest, struct sofa_problem **p,
@@ -90,9 +65,9 @@ static double value(const struct sofa_problem *p, const struct sofa_evaluation *
 
 static void a_static_pattern_costs_no_prediction_and_none_is_as_before(void **state)
 {
-    struct sofa_problem *p = open_good(lm_workload(), "pattern: [none, window:32, window:256, window:64/topk], topk: 20 %, tiles: 4",
+    struct sofa_problem *p = open_good(lm_workload(256), "pattern: [none, window:32, window:256, window:64/topk], topk: 20 %, tiles: 4",
                                        "objectives: [latency, accuracy_loss, output_error]");
-    struct sofa_problem *bare = open_good(lm_workload(), "topk: [20 %, 30 %], tiles: 4", "objectives: [latency, accuracy_loss, output_error]");
+    struct sofa_problem *bare = open_good(lm_workload(256), "topk: [20 %, 30 %], tiles: 4", "objectives: [latency, accuracy_loss, output_error]");
     struct sofa_evaluation none = evaluate(p, (int[]){0}), before = evaluate(bare, (int[]){0});
     struct sofa_evaluation narrow = evaluate(p, (int[]){1}), wide = evaluate(p, (int[]){2});
     struct sofa_evaluation inside = evaluate(p, (int[]){3});
@@ -115,7 +90,7 @@ static void a_static_pattern_costs_no_prediction_and_none_is_as_before(void **st
 
 static void what_the_kernel_measures_of_a_static_pattern_is_what_is_counted(void **state)
 {
-    struct sofa_problem *p = open_good(lm_workload(), "pattern: [longformer:20:3, strided:6], softmax: descending", "objectives: [latency]");
+    struct sofa_problem *p = open_good(lm_workload(256), "pattern: [longformer:20:3, strided:6], softmax: descending", "objectives: [latency]");
 
     (void)state;
     for (int x = 0; x < 2; x++) {
@@ -138,7 +113,7 @@ static void what_the_kernel_measures_of_a_static_pattern_is_what_is_counted(void
 
 static void layers_mix_and_say_so(void **state)
 {
-    struct sofa_problem *p = open_good(lm_workload(), "pattern: {each: layer, values: [none, window:32]}, topk: 20 %, tiles: 4",
+    struct sofa_problem *p = open_good(lm_workload(256), "pattern: {each: layer, values: [none, window:32]}, topk: 20 %, tiles: 4",
                                        "objectives: [latency, accuracy_loss]");
     const int x[] = {1, 0, 0, 1};
     struct sofa_evaluation e = evaluate(p, x), all = evaluate(p, (int[]){0, 0, 0, 0});
@@ -157,7 +132,7 @@ static void layers_mix_and_say_so(void **state)
 /* Equal settings are measured once: a setting without effect makes no other design. */
 static void a_setting_without_effect_is_measured_once(void **state)
 {
-    struct sofa_problem *p = open_good(lm_workload(), "pattern: window:32, topk: [10 %, 20 %], tiles: [2, 4]",
+    struct sofa_problem *p = open_good(lm_workload(256), "pattern: window:32, topk: [10 %, 20 %], tiles: [2, 4]",
                                        "objectives: [latency, accuracy_loss]");
     struct sofa_arena arena = SOFA_ARENA_INIT;
     struct sofa_measurements *measurements;
@@ -214,7 +189,7 @@ static void what_cannot_be_had_is_refused_at_its_place(void **state)
         struct sofa_err err = SOFA_ERR_INIT;
         struct sofa_problem *p = NULL;
 
-        assert_int_equal(open_space(cases[i].workload ? cases[i].workload : lm_workload(), cases[i].parameters, cases[i].rest, &p, &err),
+        assert_int_equal(open_space(cases[i].workload ? cases[i].workload : lm_workload(256), cases[i].parameters, cases[i].rest, &p, &err),
                          SOFA_E_INPUT);
         assert_null(p);
         if (err.column != cases[i].column || !strstr(err.text, cases[i].reason))
@@ -222,19 +197,17 @@ static void what_cannot_be_had_is_refused_at_its_place(void **state)
     }
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, make_file, remove_file)
+#define KEPT(f) CASE_THEN(f, release_kept)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_static_pattern_costs_no_prediction_and_none_is_as_before),
-        CASE(what_the_kernel_measures_of_a_static_pattern_is_what_is_counted),
-        CASE(layers_mix_and_say_so),
-        CASE(a_setting_without_effect_is_measured_once),
-        CASE(shapes_take_patterns_with_synthetic_rows_and_static_ones_with_given_statistics),
-        CASE(what_cannot_be_had_is_refused_at_its_place),
+        KEPT(a_static_pattern_costs_no_prediction_and_none_is_as_before),
+        KEPT(what_the_kernel_measures_of_a_static_pattern_is_what_is_counted),
+        KEPT(layers_mix_and_say_so),
+        KEPT(a_setting_without_effect_is_measured_once),
+        KEPT(shapes_take_patterns_with_synthetic_rows_and_static_ones_with_given_statistics),
+        KEPT(what_cannot_be_had_is_refused_at_its_place),
     };
 
-    if (getenv("SOFA_SRCDIR"))
-        setenv("SOFA_DSE_DATA", getenv("SOFA_SRCDIR"), 1); /* the test's own place isn't beside the models */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STUDY_TESTS(tests);
 }

@@ -1,31 +1,10 @@
 /* Opening a space with everything it names, and every way in which that goes wrong. */
-#include "tests/unit/test.h"
+#include "tests/unit/study/fixture.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "study/problem.h"
-
-static char file[64];
-
-static int make_file(void **state)
-{
-    int fd;
-
-    (void)state;
-    strcpy(file, "/tmp/sofa-problem-XXXXXX");
-    fd = mkstemp(file);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0 ? 0 : -1;
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(file);
-}
 
 /* A space with the line of a key replaced. */
 static void write_space(const char *workload, const char *hardware, const char *parameters, const char *objectives,
@@ -37,16 +16,6 @@ static void write_space(const char *workload, const char *hardware, const char *
     fprintf(f, "version: 1\nname: test\nworkload: %s\nhardware: %s\nparameters: %s\nobjectives: %s\nconstraints: %s\n",
             workload, hardware, parameters, objectives, constraints);
     fclose(f);
-}
-
-static const char *lm_workload(void)
-{
-    static char text[1024];
-    char *folder = test_source_file("models/bytelm");
-
-    snprintf(text, sizeof text, "{checkpoint: %s, text: %s/heldout.bin, window: 64}", folder, folder);
-    free(folder);
-    return text;
 }
 
 static void expect_refused(int line, const char *with)
@@ -69,7 +38,7 @@ static void a_good_space_is_opened_with_its_slots(void **state)
     struct sofa_problem *p;
 
     (void)state;
-    write_space(lm_workload(), HARDWARE, TILES, "[latency, throughput]", "[\"accuracy_loss <= 2 %\", \"latency < 1 ms\"]");
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency, throughput]", "[\"accuracy_loss <= 2 %\", \"latency < 1 ms\"]");
     assert_int_equal(sofa_problem_open(file, NULL, &p, NULL), SOFA_OK);
     assert_int_equal(p->n_objectives, 2);
     assert_true(p->objective[0].sign == 1 && p->objective[1].sign == -1);
@@ -85,20 +54,20 @@ static void a_good_space_is_opened_with_its_slots(void **state)
 static void metrics_that_are_not_known_are_refused_with_a_suggestion(void **state)
 {
     (void)state;
-    write_space(lm_workload(), HARDWARE, TILES, "[latncy]", "[]");
+    write_space(lm_workload(64), HARDWARE, TILES, "[latncy]", "[]");
     expect_refused(6, "did you mean 'latency'");
-    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"qqq <= 3\"]");
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency]", "[\"qqq <= 3\"]");
     expect_refused(7, "unknown metric 'qqq'");
-    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"area <= 3 s\"]");
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency]", "[\"area <= 3 s\"]");
     expect_refused(7, "wrong dimension");
-    write_space(lm_workload(), HARDWARE, TILES, "[latency]", "[\"area\"]");
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency]", "[\"area\"]");
     expect_refused(7, "is not a constraint");
 }
 
 static void hardware_that_is_not_there_is_refused(void **state)
 {
     (void)state;
-    write_space(lm_workload(), "nothing", TILES, "[latency]", "[]");
+    write_space(lm_workload(64), "nothing", TILES, "[latency]", "[]");
     expect_refused(4, "'nothing' is neither a file nor one of models/hardware");
 }
 
@@ -127,7 +96,6 @@ static void a_shape_has_no_accuracy(void **state)
     expect_refused(6, "needs a workload with a 'checkpoint'");
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, make_file, remove_file)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,7 +106,5 @@ int main(void)
         CASE(a_shape_has_no_accuracy),
     };
 
-    if (getenv("SOFA_SRCDIR"))
-        setenv("SOFA_DSE_DATA", getenv("SOFA_SRCDIR"), 1); /* the test's own place isn't beside the models */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STUDY_TESTS(tests);
 }
