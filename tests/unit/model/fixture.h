@@ -20,6 +20,23 @@ static inline void load_hardware(const char *name, struct sofa_hardware *hw)
     free(path);
 }
 
+/* The published chip, for a group of tests. */
+static struct sofa_hardware hw;
+
+static inline int load_chip(void **state)
+{
+    (void)state;
+    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
+    return 0;
+}
+
+static inline int free_chip(void **state)
+{
+    (void)state;
+    sofa_hardware_free(&hw);
+    return 0;
+}
+
 static inline void load_workload(const char *name, struct sofa_workload *w)
 {
     char *path = test_source_file(name);

@@ -3,7 +3,6 @@
 #include "model/explain.h"
 #include "tests/unit/model/fixture.h"
 
-static struct sofa_hardware hw;
 static struct sofa_workload workload;
 static struct sofa_design design;
 static struct sofa_statistics statistics;
@@ -14,8 +13,7 @@ static int setup(void **state)
 {
     struct sofa_selection s = {.density = 0.1, .union_share = 0.7, .naive_ratio = 1.5, .rass_ratio = 1.2, .union_all = 0.9};
 
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
+    load_chip(state);
     load_workload("models/workloads/bert-base-squad.yaml", &workload);
     assert_int_equal(sofa_hardware_design(&hw, workload.layers, &design, NULL), SOFA_OK);
     assert_int_equal(sofa_statistics_init(&statistics, workload.layers, 1, &s, NULL), SOFA_OK);
@@ -27,10 +25,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     sofa_statistics_release(&statistics);
-    sofa_hardware_free(&hw);
-    return 0;
+    return free_chip(state);
 }
 
 static void every_metric_of_the_model_is_explained_with_its_value(void **state)

@@ -1,22 +1,6 @@
 /* The analytical model at its calibration point, its two published consequences, and its edges. */
 #include "tests/unit/model/fixture.h"
 
-static struct sofa_hardware hw;
-
-static int setup(void **state)
-{
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sofa_hardware_free(&hw);
-    return 0;
-}
-
 static const struct sofa_selection plain = {.density = 0.0625, .union_share = 0.6, .naive_ratio = 1.5,
                                             .rass_ratio = 1.2, .union_all = 0.9};
 
@@ -211,5 +195,5 @@ int main(void)
         cmocka_unit_test(every_metric_has_a_unit_a_help_and_a_name_of_its_own),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, load_chip, free_chip);
 }

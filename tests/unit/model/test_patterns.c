@@ -1,60 +1,9 @@
 /* Layers with patterns of keys: against the simulator, and what must hold of any. */
 #include "model/simulator.h"
-#include "tests/unit/model/fixture.h"
-#include "tests/unit/model/random_spans.h"
+#include "tests/unit/model/sample.h"
 
 #define SAMPLES 300
 #define DESIGNS 1200
-
-static struct sofa_hardware hw;
-
-struct sample {
-    struct sofa_workload w;
-    struct sofa_design d;
-    struct sofa_statistics s;
-    struct random_spans spans;
-    struct sofa_result r;
-};
-
-static int setup(void **state)
-{
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sofa_hardware_free(&hw);
-    return 0;
-}
-
-/* Runs `check` on `count` random designs, all with patterns drawn anew. */
-static void for_samples(unsigned long seed, int count, void (*check)(struct sample *, gsl_rng *))
-{
-    gsl_rng *rng = sofa_rng_new(seed, 3);
-    struct sofa_arena arena = SOFA_ARENA_INIT;
-
-    assert_non_null(rng);
-    for (int n = 0; n < count;) {
-        struct sample x;
-
-        sofa_arena_reset(&arena);
-        random_workload(rng, &x.w);
-        random_design(rng, &hw, x.w.layers, &x.d);
-        assert_true(random_statistics(rng, &x.w, &x.d, &x.s));
-        assert_true(random_spans(rng, &x.w, &x.d, &x.s, &arena, &x.spans));
-        sofa_model_evaluate(&hw, &x.d, &x.w, &x.s, &x.r);
-        if (x.r.feasible) {
-            check(&x, rng);
-            n++;
-        }
-        sofa_statistics_release(&x.s);
-    }
-    gsl_rng_free(rng);
-    sofa_arena_release(&arena);
-}
 
 static double error_sum;
 
@@ -74,28 +23,14 @@ static void cycles_agree_with_the_simulator_and_bytes_are_the_same(void **state)
 {
     (void)state;
     error_sum = 0;
-    for_samples(1, SAMPLES, check_agreement);
+    for_samples(1, true, SAMPLES, check_agreement);
     assert_true(error_sum / SAMPLES <= 0.03);
-}
-
-static void check_peaks(struct sample *x, gsl_rng *rng)
-{
-    const struct sofa_operations *o = &x->r.operations;
-    double lanes = x->d.query_lanes * x->r.cycles * (1 + 1e-12);
-
-    (void)rng;
-    assert_true(o->khat_adds + o->score_adds <= lanes * x->d.dlzs_columns);
-    assert_true(o->generation_macs <= lanes * x->d.kv_columns);
-    assert_true(o->sufa_macs <= lanes * x->d.sufa_columns);
-    assert_true(o->exponentials <= lanes && o->sort_cycles <= lanes && o->divisions <= lanes);
-    assert_true(x->r.dram_bytes <= x->d.dram_bytes_per_s * x->r.latency_s * (1 + 1e-12));
-    assert_true(x->r.utilisation > 0 && x->r.utilisation <= 1 && x->r.pe_utilisation <= 1);
 }
 
 static void work_over_time_passes_no_peak(void **state)
 {
     (void)state;
-    for_samples(2, DESIGNS, check_peaks);
+    for_samples(2, true, DESIGNS, check_peaks);
 }
 
 static void check_more(struct sample *x, gsl_rng *rng)
@@ -124,7 +59,7 @@ static void check_more(struct sample *x, gsl_rng *rng)
 static void more_of_a_buffer_adds_no_bytes_and_more_of_a_unit_no_time(void **state)
 {
     (void)state;
-    for_samples(3, DESIGNS, check_more);
+    for_samples(3, true, DESIGNS, check_more);
 }
 
 /* What a fixed pattern costs beside what it computes: nothing, in whatever design. */
@@ -155,7 +90,7 @@ static void check_fixed(struct sample *x, gsl_rng *rng)
 static void a_fixed_pattern_never_costs_prediction_or_sorting(void **state)
 {
     (void)state;
-    for_samples(4, DESIGNS, check_fixed);
+    for_samples(4, true, DESIGNS, check_fixed);
 }
 
 /* One layer of the published design on 1024 tokens, with everything held on the chip. */
@@ -268,5 +203,5 @@ int main(void)
         cmocka_unit_test(spans_of_other_lanes_cannot_work),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, load_chip, free_chip);
 }

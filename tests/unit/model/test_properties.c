@@ -1,57 +1,8 @@
 /* What must hold of any design, on random ones. */
-#include "tests/unit/model/fixture.h"
+#include "tests/unit/model/sample.h"
 
 #define DESIGNS 3000
 #define MANY 20000 /* where time is compared: what would break it is rare */
-
-static struct sofa_hardware hw;
-
-struct sample {
-    struct sofa_workload w;
-    struct sofa_design d;
-    struct sofa_statistics s;
-    struct sofa_result r;
-};
-
-static int setup(void **state)
-{
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sofa_hardware_free(&hw);
-    return 0;
-}
-
-/* Runs `check` on random feasible designs; at least half of them must be. */
-static void for_designs(unsigned long seed, int designs, void (*check)(struct sample *, gsl_rng *))
-{
-    gsl_rng *rng = sofa_rng_new(seed, 1);
-    int feasible = 0;
-
-    assert_non_null(rng);
-    for (int i = 0; i < designs; i++) {
-        struct sample x;
-
-        random_workload(rng, &x.w);
-        random_design(rng, &hw, x.w.layers, &x.d);
-        assert_true(random_statistics(rng, &x.w, &x.d, &x.s));
-        sofa_model_evaluate(&hw, &x.d, &x.w, &x.s, &x.r);
-        if (x.r.feasible) {
-            feasible++;
-            check(&x, rng);
-        } else {
-            assert_true(x.r.reason[0] != '\0');
-        }
-        sofa_statistics_release(&x.s);
-    }
-    gsl_rng_free(rng);
-    assert_true(feasible > designs / 2);
-}
 
 static void check_sums(struct sample *x, gsl_rng *rng)
 {
@@ -73,27 +24,13 @@ static void check_sums(struct sample *x, gsl_rng *rng)
 static void totals_are_the_sums_of_their_parts(void **state)
 {
     (void)state;
-    for_designs(1, DESIGNS, check_sums);
-}
-
-static void check_peaks(struct sample *x, gsl_rng *rng)
-{
-    const struct sofa_operations *o = &x->r.operations;
-    double lanes = x->d.query_lanes * x->r.cycles * (1 + 1e-12);
-
-    (void)rng;
-    assert_true(o->khat_adds + o->score_adds <= lanes * x->d.dlzs_columns);
-    assert_true(o->generation_macs <= lanes * x->d.kv_columns);
-    assert_true(o->sufa_macs <= lanes * x->d.sufa_columns);
-    assert_true(o->exponentials <= lanes && o->sort_cycles <= lanes && o->divisions <= lanes);
-    assert_true(x->r.dram_bytes <= x->d.dram_bytes_per_s * x->r.latency_s * (1 + 1e-12));
-    assert_true(x->r.utilisation > 0 && x->r.utilisation <= 1 && x->r.pe_utilisation <= 1);
+    for_samples(1, false, DESIGNS, check_sums);
 }
 
 static void work_over_time_passes_no_peak(void **state)
 {
     (void)state;
-    for_designs(2, DESIGNS, check_peaks);
+    for_samples(2, false, DESIGNS, check_peaks);
 }
 
 static void again(struct sample *x, struct sofa_design *d, struct sofa_result *r)
@@ -119,7 +56,7 @@ static void check_buffers(struct sample *x, gsl_rng *rng)
 static void more_of_a_buffer_never_adds_bytes(void **state)
 {
     (void)state;
-    for_designs(3, DESIGNS, check_buffers);
+    for_samples(3, false, DESIGNS, check_buffers);
 }
 
 static void check_columns(struct sample *x, gsl_rng *rng)
@@ -141,7 +78,7 @@ static void check_columns(struct sample *x, gsl_rng *rng)
 static void more_columns_or_bandwidth_never_add_time(void **state)
 {
     (void)state;
-    for_designs(4, MANY, check_columns);
+    for_samples(4, false, MANY, check_columns);
 }
 
 /* The published technique for each switch (RASS aside: greedy, it may lose a little).  Less work, and no more
@@ -172,7 +109,7 @@ static void check_switches(struct sample *x, gsl_rng *rng)
 static void a_switch_to_the_published_technique_never_adds_work(void **state)
 {
     (void)state;
-    for_designs(5, MANY, check_switches);
+    for_samples(5, false, MANY, check_switches);
 }
 
 static void the_same_statistics_for_each_head_give_the_same_result(void **state)
@@ -220,5 +157,5 @@ int main(void)
         cmocka_unit_test(the_same_statistics_for_each_head_give_the_same_result),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, load_chip, free_chip);
 }

@@ -4,7 +4,6 @@
 
 #define SAMPLES 300
 
-static struct sofa_hardware hw;
 static double model[SAMPLES], simulated[SAMPLES], byte_error[SAMPLES];
 
 static void take(gsl_rng *rng, size_t *n)
@@ -35,19 +34,11 @@ static int setup(void **state)
     gsl_rng *rng = sofa_rng_new(300, 7);
     size_t n = 0;
 
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
+    load_chip(state);
     assert_non_null(rng);
     while (n < SAMPLES)
         take(rng, &n);
     gsl_rng_free(rng);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    sofa_hardware_free(&hw);
     return 0;
 }
 
@@ -154,5 +145,5 @@ int main(void)
         cmocka_unit_test(more_than_can_be_played_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, free_chip);
 }

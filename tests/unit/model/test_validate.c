@@ -5,7 +5,6 @@
 #include "model/validate_values.h"
 #include "tests/unit/model/fixture.h"
 
-static struct sofa_hardware hw;
 static struct sofa_published published;
 static struct sofa_workload benchmark[SOFA_PUBLISHED_BENCHMARKS], llama;
 static struct sofa_validation validation;
@@ -28,8 +27,7 @@ static int setup(void **state)
     char *path = test_source_file("models/published/sofa.yaml"), name[96];
     struct sofa_err err = SOFA_ERR_INIT;
 
-    (void)state;
-    load_hardware("models/hardware/sofa-28nm.yaml", &hw);
+    load_chip(state);
     if (sofa_published_read(path, &published, &err) != SOFA_OK)
         fail_msg("%s:%d: %s", err.file, err.line, err.text);
     free(path);
@@ -49,10 +47,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
-    sofa_hardware_free(&hw);
     sofa_published_free(&published);
-    return 0;
+    return free_chip(state);
 }
 
 static const struct sofa_validate_values *const table[] = {&sofa_validate_chip, &sofa_validate_arithmetic,
