@@ -11,17 +11,6 @@
 #define LARGE 1e18
 #define TINY 1e-30 /* below any physical size: what isn't positive is refused */
 
-/* Every file says what it is. */
-static enum sofa_code expect_kind(const char *kind, const char *wanted, const struct sofa_node *root,
-                                  struct sofa_err *err)
-{
-    const struct sofa_node *node = sofa_node_get(root, "kind");
-
-    if (strcmp(kind, wanted) == 0)
-        return SOFA_OK;
-    return sofa_node_fail(node ? node : root, err, "this is a file of kind '%s'; expected '%s'", kind, wanted);
-}
-
 /* A number that must be greater than zero; the key is named. */
 static enum sofa_code need_positive(const struct sofa_node *map, const char *key, double value, struct sofa_err *err)
 {
@@ -126,8 +115,7 @@ static enum sofa_code read_technology(const struct sofa_node *root, struct sofa_
     struct technology_entry e = {.total = 1};
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_node_read(root, technology_fields, COUNT(technology_fields), &e, err));
-    SOFA_TRY(expect_kind(e.kind, "technology", root, err));
+    SOFA_TRY(sofa_node_read_kind(root, "technology", technology_fields, COUNT(technology_fields), &e, err));
     t->name = e.name;
     t->source = e.source;
     t->node_nm = e.node;
@@ -155,15 +143,13 @@ static enum sofa_code read_points(const struct sofa_node *list, struct sofa_sram
 {
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_node_expect(list, SOFA_NODE_LIST, err));
-    if (list->count < 1 || list->count > SOFA_SRAM_POINTS)
+    SOFA_TRY(sofa_node_read_list(list, point_fields, COUNT(point_fields), sram->point, sizeof *sram->point, SOFA_SRAM_POINTS,
+                                 &sram->points, err));
+    if (sram->points < 1)
         return sofa_node_fail(list, err, "expected 1 to %d points", SOFA_SRAM_POINTS);
-    for (size_t i = 0; i < list->count; i++) {
-        SOFA_TRY(sofa_node_read(list->item[i], point_fields, COUNT(point_fields), &sram->point[i], err));
-        if (i && !(sram->point[i].capacity_bytes > sram->point[i - 1].capacity_bytes))
+    for (size_t i = 1; i < sram->points; i++)
+        if (!(sram->point[i].capacity_bytes > sram->point[i - 1].capacity_bytes))
             return sofa_node_fail(list->item[i], err, "capacities must ascend");
-    }
-    sram->points = list->count;
 out:
     return rc;
 }
@@ -200,8 +186,7 @@ static enum sofa_code read_sram(const struct sofa_node *root, struct sofa_sram *
     struct sram_entry e = {0};
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_node_read(root, sram_fields, COUNT(sram_fields), &e, err));
-    SOFA_TRY(expect_kind(e.kind, "sram", root, err));
+    SOFA_TRY(sofa_node_read_kind(root, "sram", sram_fields, COUNT(sram_fields), &e, err));
     SOFA_TRY(read_points(e.points, &e.sram, err));
     *sram = e.sram;
 out:
@@ -403,9 +388,7 @@ enum sofa_code sofa_hardware_read(const char *path, struct sofa_hardware *hw, st
     memset(hw, 0, sizeof *hw);
     SOFA_TRY(sofa_document_read(path, &hw->document[0], err));
     root = sofa_document_root(hw->document[0]);
-    SOFA_TRY(sofa_node_expect(root, SOFA_NODE_MAP, err));
-    SOFA_TRY(sofa_node_read(root, hardware_fields, COUNT(hardware_fields), &e, err));
-    SOFA_TRY(expect_kind(e.kind, "hardware", root, err));
+    SOFA_TRY(sofa_node_read_kind(root, "hardware", hardware_fields, COUNT(hardware_fields), &e, err));
     SOFA_TRY(read_parts(path, &e, hw, err));
     hw->name = e.name;
     hw->description = e.description;

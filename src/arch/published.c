@@ -130,13 +130,10 @@ static enum sofa_code read_lists(const struct file_entry *e, struct sofa_publish
 {
     enum sofa_code rc;
 
-    SOFA_TRY(expect_list(e->accelerators, SOFA_PUBLISHED_ACCELERATORS, &p->n_accelerators, err));
-    for (size_t i = 0; i < p->n_accelerators; i++)
-        SOFA_TRY(sofa_node_read(e->accelerators->item[i], accelerator_fields, COUNT(accelerator_fields),
-                                &p->accelerator[i], err));
-    SOFA_TRY(expect_list(e->chips, SOFA_PUBLISHED_CHIPS, &p->n_chips, err));
-    for (size_t i = 0; i < p->n_chips; i++)
-        SOFA_TRY(sofa_node_read(e->chips->item[i], chip_fields, COUNT(chip_fields), &p->chip[i], err));
+    SOFA_TRY(sofa_node_read_list(e->accelerators, accelerator_fields, COUNT(accelerator_fields), p->accelerator,
+                                 sizeof *p->accelerator, SOFA_PUBLISHED_ACCELERATORS, &p->n_accelerators, err));
+    SOFA_TRY(sofa_node_read_list(e->chips, chip_fields, COUNT(chip_fields), p->chip, sizeof *p->chip,
+                                 SOFA_PUBLISHED_CHIPS, &p->n_chips, err));
     SOFA_TRY(expect_list(e->benchmarks, SOFA_PUBLISHED_BENCHMARKS, &p->n_benchmarks, err));
     for (size_t i = 0; i < p->n_benchmarks; i++)
         SOFA_TRY(sofa_node_string(e->benchmarks->item[i], &p->benchmark[i], err));
@@ -154,12 +151,7 @@ enum sofa_code sofa_published_read(const char *path, struct sofa_published *p, s
     memset(p, 0, sizeof *p);
     SOFA_TRY(sofa_document_read(path, &p->document, err));
     root = sofa_document_root(p->document);
-    SOFA_TRY(sofa_node_expect(root, SOFA_NODE_MAP, err));
-    SOFA_TRY(sofa_node_read(root, file_fields, COUNT(file_fields), &e, err));
-    if (strcmp(e.kind, "published") != 0) {
-        rc = sofa_node_fail(sofa_node_get(root, "kind"), err, "this is a file of kind '%s'; expected 'published'", e.kind);
-        goto out;
-    }
+    SOFA_TRY(sofa_node_read_kind(root, "published", file_fields, COUNT(file_fields), &e, err));
     p->source = e.source;
     SOFA_TRY(sofa_node_read(e.inputs, input_fields, COUNT(input_fields), &p->inputs, err));
     SOFA_TRY(sofa_node_read(e.complexity, complexity_fields, COUNT(complexity_fields), &p->complexity, err));

@@ -249,3 +249,32 @@ enum sofa_code sofa_node_read(const struct sofa_node *map, const struct sofa_fie
 out:
     return rc;
 }
+
+enum sofa_code sofa_node_read_kind(const struct sofa_node *root, const char *kind, const struct sofa_field *fields,
+                                   size_t n, void *base, struct sofa_err *err)
+{
+    const struct sofa_node *node = sofa_node_get(root, "kind");
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(root, SOFA_NODE_MAP, err));
+    if (node && node->kind == SOFA_NODE_SCALAR && strcmp(node->text, kind) != 0)
+        return sofa_node_fail(node, err, "this is a file of kind '%s'; expected '%s'", node->text, kind);
+    rc = sofa_node_read(root, fields, n, base, err);
+out:
+    return rc;
+}
+
+enum sofa_code sofa_node_read_list(const struct sofa_node *list, const struct sofa_field *fields, size_t n, void *array,
+                                   size_t size, size_t most, size_t *count, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_node_expect(list, SOFA_NODE_LIST, err));
+    if (list->count > most)
+        return sofa_node_fail(list, err, "more than %zu entries", most);
+    for (size_t i = 0; i < list->count; i++)
+        SOFA_TRY(sofa_node_read(list->item[i], fields, n, (char *)array + i * size, err));
+    *count = list->count;
+out:
+    return rc;
+}

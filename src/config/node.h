@@ -82,6 +82,14 @@ struct sofa_field {
 enum sofa_code sofa_node_read(const struct sofa_node *map, const struct sofa_field *fields, size_t n, void *base,
                               struct sofa_err *err);
 
+/* The same of a whole file, which says what it is: its `kind`, one of the fields, must be this one. */
+enum sofa_code sofa_node_read_kind(const struct sofa_node *root, const char *kind, const struct sofa_field *fields,
+                                   size_t n, void *base, struct sofa_err *err);
+
+/* A list of such maps into an array of at most `most` elements of `size` bytes; *count how many. */
+enum sofa_code sofa_node_read_list(const struct sofa_node *list, const struct sofa_field *fields, size_t n, void *array,
+                                   size_t size, size_t most, size_t *count, struct sofa_err *err);
+
 /* Only the check for unknown keys. */
 enum sofa_code sofa_node_check_keys(const struct sofa_node *map, const char *const *keys, size_t n,
                                     struct sofa_err *err);

@@ -112,12 +112,7 @@ enum sofa_code sofa_statistics_read(const char *path, const struct sofa_workload
 
     *statistics = (struct sofa_statistics){0};
     SOFA_TRY(sofa_document_read(path, &document, err));
-    SOFA_TRY(sofa_node_read(sofa_document_root(document), file_fields, COUNT(file_fields), &e, err));
-    if (strcmp(e.kind, "statistics") != 0) {
-        rc = sofa_node_fail(sofa_document_root(document), err, "this is a file of kind '%s'; expected 'statistics'",
-                            e.kind);
-        goto out;
-    }
+    SOFA_TRY(sofa_node_read_kind(sofa_document_root(document), "statistics", file_fields, COUNT(file_fields), &e, err));
     SOFA_TRY(read_rows(e.rows, workload, statistics, err));
     snprintf(statistics->source, sizeof statistics->source, "%s", e.source);
 out:

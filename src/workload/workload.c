@@ -85,9 +85,6 @@ static enum sofa_code finish(const struct sofa_node *root, struct workload_entry
     const char *key;
     char why[160];
 
-    if (strcmp(e->kind, "workload") != 0)
-        return sofa_node_fail(sofa_node_get(root, "kind"), err, "this is a file of kind '%s'; expected 'workload'",
-                              e->kind);
     if (!w->head_dim && w->hidden % w->heads)
         return sofa_node_fail(sofa_node_get(root, "heads"), err,
                               "%d heads don't divide the width %d; expected a 'head_dim' where that is meant", w->heads,
@@ -111,7 +108,7 @@ enum sofa_code sofa_workload_read(const char *path, struct sofa_workload *worklo
     enum sofa_code rc;
 
     SOFA_TRY(sofa_document_read(path, &document, err));
-    SOFA_TRY(sofa_node_read(sofa_document_root(document), fields, COUNT(fields), &e, err));
+    SOFA_TRY(sofa_node_read_kind(sofa_document_root(document), "workload", fields, COUNT(fields), &e, err));
     SOFA_TRY(finish(sofa_document_root(document), &e, err));
     *workload = e.w;
 out:

@@ -133,6 +133,57 @@ static void what_the_table_does_not_allow_is_an_error(void **state)
     }
 }
 
+static void a_file_of_another_kind_is_refused_before_its_keys(void **state)
+{
+    static const struct sofa_field with_kind[] = {
+        {.key = "kind", .kind = SOFA_FIELD_STRING, .offset = offsetof(struct thing, name), .required = true},
+    };
+    static const struct {
+        const char *text, *reason;
+        int column;
+    } cases[] = {
+        {"{banana: 3, kind: fruit}", "this is a file of kind 'fruit'; expected 'thing'", 19},
+        {"{kind: thing, banana: 3}", "unknown key 'banana'", 15},
+        {"{}", "'kind' is missing here", 1},
+        {"{kind: [thing]}", "a list stands here", 8},
+        {"[1]", "a list stands here; expected a map", 1},
+    };
+    struct sofa_document *d = parse("{kind: thing}");
+    struct thing thing = {0};
+
+    (void)state;
+    assert_int_equal(sofa_node_read_kind(sofa_document_root(d), "thing", with_kind, 1, &thing, NULL), SOFA_OK);
+    sofa_document_free(d);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sofa_err err = SOFA_ERR_INIT;
+
+        d = parse(cases[i].text);
+        assert_int_equal(sofa_node_read_kind(sofa_document_root(d), "thing", with_kind, 1, &thing, &err), SOFA_E_INPUT);
+        if (!strstr(err.text, cases[i].reason) || err.column != cases[i].column)
+            fail_msg("%s: %d: %s", cases[i].text, err.column, err.text);
+        sofa_document_free(d);
+    }
+}
+
+static void a_list_of_maps_fills_an_array_as_far_as_it_goes(void **state)
+{
+    struct sofa_document *d = parse("[{name: x, lanes: 3}, {name: y}]");
+    const struct sofa_node *list = sofa_document_root(d);
+    struct thing things[3] = {{.lanes = 7}, {.lanes = 7}, {.lanes = 7}};
+    struct sofa_err err = SOFA_ERR_INIT;
+    size_t count = 9;
+
+    (void)state;
+    assert_int_equal(sofa_node_read_list(list, fields, 4, things, sizeof *things, 2, &count, NULL), SOFA_OK);
+    assert_int_equal(count, 2);
+    assert_true(things[0].lanes == 3 && things[1].lanes == 7 && things[2].name == NULL);
+    assert_string_equal(things[1].name, "y");
+    assert_int_equal(sofa_node_read_list(list, fields, 4, things, sizeof *things, 1, &count, &err), SOFA_E_INPUT);
+    assert_string_equal(err.text, "more than 1 entries");
+    assert_int_equal(sofa_node_read_list(list->item[0], fields, 4, things, sizeof *things, 1, &count, NULL), SOFA_E_INPUT);
+    sofa_document_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +193,8 @@ int main(void)
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(a_map_is_read_by_its_table),
         cmocka_unit_test(what_the_table_does_not_allow_is_an_error),
+        cmocka_unit_test(a_file_of_another_kind_is_refused_before_its_keys),
+        cmocka_unit_test(a_list_of_maps_fills_an_array_as_far_as_it_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
