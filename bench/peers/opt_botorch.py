@@ -39,11 +39,20 @@ def unit(x):
     return torch.tensor(np.atleast_2d(x) / np.maximum(levels - 1, 1))
 
 
+known = {}  # objectives of points asked before: the acquisition asks for its baseline with every candidate
+
+
+def objectives(x):
+    key = x.tobytes()
+    if key not in known:
+        known[key] = twin.evaluate(x)[0]
+    return known[key]
+
+
 def exact(j):
     def f(u):
-        flat = u.reshape(-1, u.shape[-1]).numpy()
-        y = [-twin.evaluate(np.rint(row * (levels - 1)))[0][j] for row in flat]
-        return torch.tensor(y).reshape(*u.shape[:-1], 1)
+        flat = np.rint(u.reshape(-1, u.shape[-1]).numpy() * (levels - 1)).astype(np.int16)
+        return torch.tensor([-objectives(x)[j] for x in flat]).reshape(*u.shape[:-1], 1)
     return GenericDeterministicModel(f, num_outputs=1)
 
 
