@@ -29,6 +29,7 @@ static void set_dims(const struct problem *p, struct sofa_opt_dim *dim)
                                        .coord = space->dim[j].coord,
                                        .group = (int)(space->dim[j].parameter - space->parameter),
                                        .layer = space->dim[j].layer,
+                                       .apart = !space->dim[j].parameter->per_layer,
                                        .corner = table_corner(&table, j)};
 }
 

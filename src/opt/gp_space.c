@@ -8,7 +8,7 @@
 
 static bool matters(const struct sofa_opt_dim *dim)
 {
-    return dim->levels > 1;
+    return dim->levels > 1 && !dim->apart;
 }
 
 /* Two levels with names differ or not: one ordinal column says the same. */

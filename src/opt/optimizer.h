@@ -28,6 +28,7 @@ struct sofa_opt_dim {
     bool unordered;      /* levels are names: only equal or different */
     int group;           /* dimensions of one parameter share a warp; >= 0 */
     int layer;           /* the layer it belongs to, -1 for none: the additive part of the kernel */
+    bool apart;          /* the uncertain objective does not hang on it */
     int corner;          /* level of the least lossy end: levels-1, 0, or -1 where unknown */
 };
 
