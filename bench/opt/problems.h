@@ -30,6 +30,9 @@ struct problem {
     size_t front_dims;               /* the front lies where all dimensions from here on ... */
     int front_level;                 /* ... stand at this level; 0: it is not known where */
     const char *space, *table;       /* of our own: the space's file and the table's */
+    /* the uncertain objective is a sum of parts [parts], which an evaluation tells */
+    size_t parts;
+    void (*split)(const struct problem *p, const int *x, double *part);
 };
 
 /* A variable: `levels` values from low to high, or a list. */

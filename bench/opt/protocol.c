@@ -98,6 +98,7 @@ static struct sofa_opt_problem problem_for(const struct problem *p, uint64_t see
                                        .limit = p->uncertain >= 0 ? p->reference[p->uncertain] : INFINITY,
                                        .uncertain_is_objective = true,
                                        .constraints = p->constraints,
+                                       .parts = p->parts,
                                        .seed = seed,
                                        .budget = budget};
 
@@ -116,7 +117,21 @@ static const struct {
     unsigned without;
 } ablations[] = {{"-nolog", SOFA_OPT_WITHOUT_LOG},
                  {"-noadditive", SOFA_OPT_WITHOUT_ADDITIVE},
-                 {"-nocorner", SOFA_OPT_WITHOUT_CORNER}};
+                 {"-nocorner", SOFA_OPT_WITHOUT_CORNER},
+                 {"-noparts", SOFA_OPT_WITHOUT_PARTS}};
+
+static void evaluate_and_tell(struct sofa_optimizer *o, struct record *record, const int *x)
+{
+    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX], part[PROBLEM_DIMS_MAX];
+    enum sofa_opt_status status = evaluate(record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE;
+
+    if (!record->p->parts) {
+        sofa_optimizer_tell_all(o, x, y, g, status, NULL);
+        return;
+    }
+    record->p->split(record->p, x, part);
+    sofa_optimizer_tell_parts(o, x, y, part, status, NULL);
+}
 
 static int run(const struct problem *p, const char *label, uint64_t seed, size_t budget)
 {
@@ -124,7 +139,7 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
     struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
     struct sofa_err err = SOFA_ERR_INIT;
     struct sofa_optimizer *o;
-    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX], spent = 0;
+    double spent = 0;
     int x[PROBLEM_DIMS_MAX];
     char algorithm[32];
     clock_t start;
@@ -133,6 +148,7 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
     if (strstr(label, "-all")) {
         problem.uncertain = SOFA_OPT_ALL_UNCERTAIN;
         problem.cheap = NULL;
+        problem.parts = 0;
     }
     for (size_t i = 0; i < sizeof ablations / sizeof *ablations; i++)
         if (strstr(label, ablations[i].ending))
@@ -146,8 +162,7 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
         if (sofa_optimizer_ask(o, x, &err) != SOFA_OK)
             break;
         spent += (double)(clock() - start) / CLOCKS_PER_SEC;
-        sofa_optimizer_tell_all(o, x, y, g,
-                                evaluate(&record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
+        evaluate_and_tell(o, &record, x);
         if (t % 10 == 0 || t == budget)
             printf("%s,%s,%d,%zu,%.9g,%.4g\n", p->name, label, (int)seed, t, record.hypervolume, spent);
     }
@@ -167,7 +182,6 @@ static int start_points(const struct problem *p, uint64_t seed, size_t budget)
 {
     struct sofa_opt_problem problem = problem_for(p, seed, budget);
     struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
-    double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX];
     struct sofa_optimizer *o;
     int x[PROBLEM_DIMS_MAX];
 
@@ -175,8 +189,7 @@ static int start_points(const struct problem *p, uint64_t seed, size_t budget)
         return 1;
     while (sofa_optimizer_ask(o, x, NULL) == SOFA_OK && sofa_optimizer_state(o)[0] == '\0') {
         print_point(p, x);
-        sofa_optimizer_tell_all(o, x, y, g,
-                                evaluate(&record, x, y, g) ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL);
+        evaluate_and_tell(o, &record, x);
     }
     sofa_optimizer_free(o);
     free(record.y);

@@ -97,7 +97,9 @@ static void score_batch(struct sofa_optimizer *o, size_t count, const size_t *in
 
     for (size_t k = 0; k < count; k++)
         point[k] = x + index[k] * o->problem.dims;
-    if (b->u >= 0)
+    for (size_t k = 0; b->parts && k < count; k++)
+        sofa_parts_predict(b->parts, point[k], mu + k * b->draws, &sd[k]);
+    if (b->u >= 0 && !b->parts)
         sofa_gp_predict(b->gp[b->chosen], count, point, mu, sd);
     for (size_t k = 0; k < count; k++)
         score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k], false);
@@ -235,7 +237,7 @@ void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t c
     struct sofa_optimizer *o = optimizer;
     struct bayesian *b = o->own;
 
-    if (!near || b->u < 0 || !o->problem.uncertain_is_objective || !reserve_near(b, count) ||
+    if (!near || b->u < 0 || b->parts || !o->problem.uncertain_is_objective || !reserve_near(b, count) ||
         sofa_gp_set_base(b->gp[b->chosen], near->base, count, NULL) != SOFA_OK) {
         score_all(o, count, x, score);
         return;

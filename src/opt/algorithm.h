@@ -30,6 +30,7 @@ struct sofa_optimizer {
     const struct sofa_opt_method *method;
     struct sofa_lattice seen;      /* the points of the trials, in the order they became known */
     struct sofa_opt_trial *trials; /* [capacity], seen.count used */
+    double *parts;                 /* [capacity][problem.parts] of the uncertain objective, NAN where not told */
     size_t capacity;
     size_t changes; /* counts results that replaced another one: a model that only appends starts anew */
     gsl_rng *rng;

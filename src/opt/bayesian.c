@@ -44,7 +44,10 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     if (!b->seeds || !b->normals)
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
-    if (b->u >= 0) {
+    if (b->u >= 0 && !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p)) {
+        b->raw = true;
+        SOFA_TRY(sofa_parts_new(p, SOFA_BAYESIAN_DRAWS, &b->parts, err));
+    } else if (b->u >= 0) {
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
         if (!plain && !(p->without & SOFA_OPT_WITHOUT_ADDITIVE))
             SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
@@ -80,6 +83,7 @@ static void bayesian_free(struct sofa_optimizer *o)
     if (!b)
         return;
     sofa_halton_free(b->halton);
+    sofa_parts_free(b->parts);
     sofa_gp_free(b->gp[0]);
     sofa_gp_free(b->gp[1]);
     for (size_t f = 0; f < SOFA_BAYESIAN_DRAWS; f++)

@@ -8,6 +8,7 @@
 #include "opt/algorithm.h"
 #include "opt/ehvi.h"
 #include "opt/gp.h"
+#include "opt/parts.h"
 #include "opt/search.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
@@ -16,6 +17,7 @@
 struct bayesian {
     struct sofa_halton *halton;
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
+    struct sofa_parts *parts; /* instead of them, where the objective is told in parts; else NULL */
     int chosen;
     bool plain; /* the objective as it is */
     bool fitted;

@@ -245,6 +245,38 @@ static void set_normals(struct bayesian *b)
         }
 }
 
+static bool all_finite(const double *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(value[i]))
+            return false;
+    return true;
+}
+
+/* The same of parts. */
+static enum sofa_code learn_parts(struct sofa_optimizer *o, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    size_t parts = o->problem.parts, n = 0;
+    enum sofa_code rc;
+
+    SOFA_TRY(sofa_parts_clear(b->parts, err));
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (teaches(o, i) && all_finite(o->parts + i * parts, parts)) {
+            SOFA_TRY(sofa_parts_add(b->parts, sofa_lattice_point(&o->seen, i), o->parts + i * parts, err));
+            n++;
+        }
+    SOFA_TRY(sofa_parts_learn(b->parts, b->pending_n, b->pending, b->draws, err));
+    snprintf(o->state, sizeof o->state, "GP n=%zu, a process for each of %zu parts", n, parts);
+out:
+    return rc;
+}
+
+static double pending_loss(const struct bayesian *b, size_t draw, size_t i)
+{
+    return b->parts ? sofa_parts_pending(b->parts, draw, i) : sofa_gp_pending(b->gp[b->chosen], draw, i);
+}
+
 /* Learns from what was told and places the pending points. */
 static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
 {
@@ -252,11 +284,13 @@ static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err 
     struct sofa_gp *gp;
     enum sofa_code rc;
 
+    if (b->pending_n > 0 && b->pending_n <= FANTASIES_PENDING && o->problem.uncertain_is_objective)
+        b->draws = SOFA_BAYESIAN_DRAWS;
+    if (b->parts)
+        return learn_parts(o, err);
     SOFA_TRY(fit(o, n, err));
     gp = b->gp[b->chosen];
     SOFA_TRY(sofa_gp_data(gp, n, b->x, b->z, err));
-    if (b->pending_n > 0 && b->pending_n <= FANTASIES_PENDING && o->problem.uncertain_is_objective)
-        b->draws = SOFA_BAYESIAN_DRAWS;
     if (b->draws > 1)
         set_normals(b);
     SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
@@ -277,12 +311,12 @@ static void add_pending(struct sofa_optimizer *o, size_t i, size_t *n)
 
     sofa_opt_cheap_of(o, b->pending + i * o->problem.dims, &cheap);
     if (!cheap.feasible || (b->u >= 0 && !o->problem.uncertain_is_objective &&
-                            sofa_gp_pending(b->gp[b->chosen], 0, i) > limit))
+                            pending_loss(b, 0, i) > limit))
         return;
     for (size_t j = 0; j < b->q; j++)
         b->points[*n * b->q + j] = cheap.y[b->exact[j]];
     for (size_t f = 0; f < b->draws; f++) {
-        loss = b->u >= 0 ? sofa_gp_pending(b->gp[b->chosen], f, i) : 0;
+        loss = b->u >= 0 ? pending_loss(b, f, i) : 0;
         b->losses[f * b->room + *n] = loss > limit ? INFINITY : loss;
     }
     b->trial[(*n)++] = SOFA_LATTICE_NONE;

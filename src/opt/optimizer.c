@@ -107,9 +107,16 @@ void sofa_optimizer_free(struct sofa_optimizer *optimizer)
         optimizer->method->free(optimizer);
     sofa_lattice_release(&optimizer->seen);
     free(optimizer->trials);
+    free(optimizer->parts);
     if (optimizer->rng)
         gsl_rng_free(optimizer->rng);
     free(optimizer);
+}
+
+static void note_parts(struct sofa_optimizer *o, size_t index, const double *parts)
+{
+    for (size_t p = 0; p < o->problem.parts; p++)
+        o->parts[index * o->problem.parts + p] = parts ? parts[p] : (double)NAN;
 }
 
 /* Notes x down; *index is its trial, *fresh whether it is a new one. */
@@ -117,6 +124,7 @@ static enum sofa_code note_trial(struct sofa_optimizer *o, const int *x, size_t 
                                  struct sofa_err *err)
 {
     struct sofa_opt_trial *trials;
+    double *parts;
     size_t before = o->seen.count, n;
     enum sofa_code rc = SOFA_OK;
 
@@ -126,12 +134,20 @@ static enum sofa_code note_trial(struct sofa_optimizer *o, const int *x, size_t 
         if (!trials)
             return sofa_fail_nomem(err, "the trials");
         o->trials = trials;
+        if (o->problem.parts) {
+            parts = realloc(o->parts, n * o->problem.parts * sizeof *parts);
+            if (!parts)
+                return sofa_fail_nomem(err, "the trials");
+            o->parts = parts;
+        }
         o->capacity = n;
     }
     SOFA_TRY(sofa_lattice_add(&o->seen, x, index, err));
     *fresh = *index == before;
-    if (*fresh)
+    if (*fresh) {
         o->trials[*index] = (struct sofa_opt_trial){.state = SOFA_TRIAL_PENDING};
+        note_parts(o, *index, NULL);
+    }
 out:
     return rc;
 }
@@ -177,6 +193,26 @@ static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const d
     return trial;
 }
 
+static enum sofa_code tell(struct sofa_optimizer *o, const int *x, const struct sofa_opt_trial *result, const double *parts,
+                           struct sofa_err *err)
+{
+    enum sofa_code rc;
+    size_t index;
+    bool fresh;
+
+    if (!sofa_lattice_contains(&o->seen, x))
+        return sofa_fail(err, SOFA_E_USAGE, "a result for a point outside the space");
+    SOFA_TRY(note_trial(o, x, &index, &fresh, err));
+    if (o->trials[index].state != SOFA_TRIAL_PENDING)
+        o->changes++;
+    o->trials[index] = *result;
+    note_parts(o, index, parts);
+    if (o->method->tell)
+        SOFA_TRY(o->method->tell(o, index, err));
+out:
+    return rc;
+}
+
 enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *x, const double *y,
                                    enum sofa_opt_status status, struct sofa_err *err)
 {
@@ -186,22 +222,17 @@ enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *
 enum sofa_code sofa_optimizer_tell_all(struct sofa_optimizer *optimizer, const int *x, const double *y,
                                        const double *g, enum sofa_opt_status status, struct sofa_err *err)
 {
-    struct sofa_opt_trial result;
-    enum sofa_code rc;
-    size_t index;
-    bool fresh;
+    struct sofa_opt_trial result = read_result(optimizer, y, g, status);
 
-    if (!sofa_lattice_contains(&optimizer->seen, x))
-        return sofa_fail(err, SOFA_E_USAGE, "a result for a point outside the space");
-    SOFA_TRY(note_trial(optimizer, x, &index, &fresh, err));
-    result = read_result(optimizer, y, g, status);
-    if (optimizer->trials[index].state != SOFA_TRIAL_PENDING)
-        optimizer->changes++;
-    optimizer->trials[index] = result;
-    if (optimizer->method->tell)
-        SOFA_TRY(optimizer->method->tell(optimizer, index, err));
-out:
-    return rc;
+    return tell(optimizer, x, &result, NULL, err);
+}
+
+enum sofa_code sofa_optimizer_tell_parts(struct sofa_optimizer *optimizer, const int *x, const double *y,
+                                         const double *parts, enum sofa_opt_status status, struct sofa_err *err)
+{
+    struct sofa_opt_trial result = read_result(optimizer, y, NULL, status);
+
+    return tell(optimizer, x, &result, parts, err);
 }
 
 const char *sofa_optimizer_state(const struct sofa_optimizer *optimizer)

@@ -48,6 +48,9 @@ struct sofa_opt_problem {
     bool uncertain_is_objective;    /* false: it is only constrained, and its slot isn't part of the front */
     size_t constraints; /* outputs that must be <= 0, told by sofa_optimizer_tell_all; only with
                            SOFA_OPT_ALL_UNCERTAIN */
+    /* The uncertain objective is a sum of so many parts, told by sofa_optimizer_tell_parts; part l hangs on the
+     * dimensions of layer l and on those of none.  0: nothing is known of such. */
+    size_t parts;
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* for the hypervolume; NAN: the optimizer takes its own */
     /* Called from ask() only, by one thread.  May change between asks as the caller learns. */
     void (*cheap)(void *ctx, const int *x, struct sofa_opt_cheap *out);
@@ -64,6 +67,7 @@ struct sofa_opt_problem {
 #define SOFA_OPT_WITHOUT_LOG 1u      /* the loss is modelled as it is, whatever the evidence says */
 #define SOFA_OPT_WITHOUT_ADDITIVE 2u /* one kernel, over all dimensions */
 #define SOFA_OPT_WITHOUT_CORNER 4u   /* the first points are low-discrepancy ones alone */
+#define SOFA_OPT_WITHOUT_PARTS 8u /* the uncertain objective is learnt as a whole */
 #define SOFA_OPT_ALL_UNCERTAIN (-2)
 
 enum sofa_opt_status { SOFA_OPT_DONE, SOFA_OPT_INFEASIBLE, SOFA_OPT_FAILED };
@@ -102,6 +106,10 @@ enum sofa_code sofa_optimizer_tell(struct sofa_optimizer *optimizer, const int *
  * infeasible, and by how much is learnt. */
 enum sofa_code sofa_optimizer_tell_all(struct sofa_optimizer *optimizer, const int *x, const double *y,
                                        const double *g, enum sofa_opt_status status, struct sofa_err *err);
+
+/* The same with the parts [parts] of the uncertain objective; NULL: not known. */
+enum sofa_code sofa_optimizer_tell_parts(struct sofa_optimizer *optimizer, const int *x, const double *y,
+                                         const double *parts, enum sofa_opt_status status, struct sofa_err *err);
 
 /* How the model stands, one line for people ("GP n=40, jitter 1e-8, kernel ARD"); may be "". */
 const char *sofa_optimizer_state(const struct sofa_optimizer *optimizer);
