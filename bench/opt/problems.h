@@ -31,7 +31,7 @@ struct problem {
     int front_level;                 /* ... stand at this level; 0: it is not known where */
     const char *space, *table;       /* of our own: the space's file and the table's */
     /* the uncertain objective is a sum of parts [parts], which an evaluation tells */
-    size_t parts;
+    size_t parts, part_kinds;
     void (*split)(const struct problem *p, const int *x, double *part);
 };
 

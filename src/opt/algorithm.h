@@ -5,6 +5,7 @@
 #define SOFA_OPT_ALGORITHM_H
 
 #include <gsl/gsl_rng.h>
+#include <math.h>
 
 #include "opt/lattice.h"
 #include "opt/optimizer.h"
@@ -51,6 +52,14 @@ struct sofa_opt_method {
     enum sofa_code (*volume)(struct sofa_optimizer *o, double *volume, struct sofa_err *err);
     void (*free)(struct sofa_optimizer *o); /* may be NULL */
 };
+
+static inline bool sofa_opt_all_finite(const double *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(value[i]))
+            return false;
+    return true;
+}
 
 /* A point's cheap side; feasible and zero where the problem has no such function. */
 void sofa_opt_cheap_of(const struct sofa_optimizer *o, const int *x, struct sofa_opt_cheap *cheap);

@@ -13,6 +13,7 @@
 #include "opt/propose.h"
 #include "opt/special.h"
 
+#define PARTS_START 8  /* points of the start where each teaches every part */
 #define FEW_FEASIBLE 3 /* with fewer, the points of least loss are seeds too */
 
 static void set_objectives(struct sofa_optimizer *o, struct bayesian *b)
@@ -46,6 +47,7 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (b->u >= 0 && !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p)) {
         b->raw = true;
+        b->start = b->start < PARTS_START ? b->start : PARTS_START;
         SOFA_TRY(sofa_parts_new(p, SOFA_BAYESIAN_DRAWS, &b->parts, err));
     } else if (b->u >= 0) {
         SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));

@@ -70,6 +70,8 @@ static bool teaches(const struct sofa_optimizer *o, size_t i)
     const struct bayesian *b = o->own;
     const struct sofa_opt_trial *trial = &o->trials[i];
 
+    if (b->parts && !sofa_opt_all_finite(o->parts + i * o->problem.parts, o->problem.parts))
+        return false;
     return b->u >= 0 && (trial->state == SOFA_TRIAL_DONE || trial->state == SOFA_TRIAL_INFEASIBLE) &&
            isfinite(trial->y[b->u]);
 }
@@ -245,27 +247,17 @@ static void set_normals(struct bayesian *b)
         }
 }
 
-static bool all_finite(const double *value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(value[i]))
-            return false;
-    return true;
-}
-
 /* The same of parts. */
-static enum sofa_code learn_parts(struct sofa_optimizer *o, struct sofa_err *err)
+static enum sofa_code learn_parts(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
-    size_t parts = o->problem.parts, n = 0;
+    size_t parts = o->problem.parts;
     enum sofa_code rc;
 
     SOFA_TRY(sofa_parts_clear(b->parts, err));
     for (size_t i = 0; i < o->seen.count; i++)
-        if (teaches(o, i) && all_finite(o->parts + i * parts, parts)) {
+        if (teaches(o, i))
             SOFA_TRY(sofa_parts_add(b->parts, sofa_lattice_point(&o->seen, i), o->parts + i * parts, err));
-            n++;
-        }
     SOFA_TRY(sofa_parts_learn(b->parts, b->pending_n, b->pending, b->draws, err));
     snprintf(o->state, sizeof o->state, "GP n=%zu, a process for each of %zu parts", n, parts);
 out:
@@ -287,7 +279,7 @@ static enum sofa_code learn(struct sofa_optimizer *o, size_t n, struct sofa_err 
     if (b->pending_n > 0 && b->pending_n <= FANTASIES_PENDING && o->problem.uncertain_is_objective)
         b->draws = SOFA_BAYESIAN_DRAWS;
     if (b->parts)
-        return learn_parts(o, err);
+        return learn_parts(o, n, err);
     SOFA_TRY(fit(o, n, err));
     gp = b->gp[b->chosen];
     SOFA_TRY(sofa_gp_data(gp, n, b->x, b->z, err));

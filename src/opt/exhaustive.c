@@ -106,14 +106,6 @@ out:
     return rc;
 }
 
-static bool all_finite(const double *y, size_t m)
-{
-    for (size_t j = 0; j < m; j++)
-        if (!isfinite(y[j]))
-            return false;
-    return true;
-}
-
 static enum sofa_code list_front(struct sofa_optimizer *o, struct exhaustive *e, struct sofa_err *err)
 {
     size_t dims = o->problem.dims, m = o->problem.objectives;
@@ -122,7 +114,7 @@ static enum sofa_code list_front(struct sofa_optimizer *o, struct exhaustive *e,
 
     do {
         sofa_opt_cheap_of(o, e->at, &cheap);
-        if (cheap.feasible && all_finite(cheap.y, m))
+        if (cheap.feasible && sofa_opt_all_finite(cheap.y, m))
             SOFA_TRY(offer(&e->front, dims, m, e->at, cheap.y, err));
     } while (sofa_lattice_next(&o->seen, e->at));
     e->listed = true;

@@ -165,14 +165,6 @@ out:
     return rc;
 }
 
-static bool all_finite(const double *y, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(y[i]))
-            return false;
-    return true;
-}
-
 /* What a result is worth: a feasible point without all its numbers is a failed one. */
 static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const double *y, const double *g,
                                          enum sofa_opt_status status)
@@ -188,7 +180,7 @@ static struct sofa_opt_trial read_result(const struct sofa_optimizer *o, const d
         trial.y[j] = y && status != SOFA_OPT_FAILED ? y[j] : (double)NAN;
     if (status == SOFA_OPT_INFEASIBLE || (status == SOFA_OPT_DONE && !met))
         trial.state = SOFA_TRIAL_INFEASIBLE;
-    else if (status == SOFA_OPT_DONE && all_finite(trial.y, o->problem.objectives))
+    else if (status == SOFA_OPT_DONE && sofa_opt_all_finite(trial.y, o->problem.objectives))
         trial.state = SOFA_TRIAL_DONE;
     return trial;
 }

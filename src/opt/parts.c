@@ -9,9 +9,10 @@
 #include "opt/special.h"
 
 #define FIT_ITERATIONS 40
-#define FIT_AGAIN 1.05   /* settings told, over those of the last fit, from which on a part is fitted again */
-#define FIT_SETTLED 100  /* settings from which on it is not any more */
-#define SD_LEAST 1e-9    /* of a sum, over the largest value told */
+#define FIT_AGAIN 1.05  /* settings told, over those of the last fit, from which on a function is fitted again */
+#define FIT_SETTLED 100 /* settings from which on it is not any more */
+#define FIT_MOST 200    /* settings that a fit uses at most */
+#define SD_LEAST 1e-9   /* of a sum, over the largest value told */
 
 /* What is believed of a setting. */
 struct belief {
@@ -19,35 +20,48 @@ struct belief {
     double sd;
 };
 
-struct part {
-    size_t dims, *from; /* dimension `from[j]` of the problem is its own j-th */
+/* A function that one or more parts are. */
+struct kind {
+    size_t dims, settings;
     struct sofa_opt_dim *dim;
     struct sofa_lattice known; /* settings told ... */
     double *value;             /* ... their values, [settings] */
     size_t *times;             /* ... and how often */
-    struct sofa_gp *gp;
+    struct sofa_gp *gp;        /* NULL: there is one setting only */
     size_t fitted;
     struct belief *belief; /* [settings] */
-    double *mean;          /* [settings][draws] */
-    size_t settings;
-    int *pending;  /* [pending_n][dims]: settings of pending points that are not known */
-    size_t *place; /* of each pending point: where its setting stands in `known`, or behind that in `pending` */
+    double *mean;          /* [settings][most_draws] */
+    int *pending;          /* [pending_n][dims]: settings of pending points that are not known */
     size_t pending_n;
     int *x; /* [dims] scratch */
 };
 
 struct sofa_parts {
     const struct sofa_opt_problem *problem;
-    size_t n, most_draws, draws, pending_room;
-    struct part *part;
+    size_t n, kinds, most_draws, draws;
+    struct kind *kind;
+    size_t *from;  /* [n][problem dims]: dimension from[j] of the problem is the j-th of the part's kind */
+    size_t *place; /* [n][pending_room]: where a pending point's setting stands in `known`, or behind that in `pending` */
+    size_t pending_room;
+    double *normals, *deviation; /* [draws][pending settings of a kind]; [kinds] */
     size_t stamp;
     double largest; /* magnitude of the sums told */
-    double *normals;
 };
 
 static bool hangs_on(const struct sofa_opt_dim *dim, size_t part)
 {
     return !dim->apart && dim->levels > 1 && (dim->layer < 0 || (size_t)dim->layer == part);
+}
+
+/* The dimensions of a part, into from [problem dims]; returns their number. */
+static size_t dims_of(const struct sofa_opt_problem *problem, size_t part, size_t *from)
+{
+    size_t n = 0;
+
+    for (size_t j = 0; j < problem->dims; j++)
+        if (hangs_on(&problem->dim[j], part))
+            from[n++] = j;
+    return n;
 }
 
 bool sofa_parts_suit(const struct sofa_opt_problem *problem)
@@ -71,73 +85,115 @@ bool sofa_parts_suit(const struct sofa_opt_problem *problem)
     return problem->parts > 0;
 }
 
-static enum sofa_code part_init(struct part *part, const struct sofa_opt_problem *problem, size_t number, size_t draws,
-                                struct sofa_err *err)
+static bool alike(const struct sofa_opt_dim *a, const struct sofa_opt_dim *b)
+{
+    if (a->levels != b->levels || a->unordered != b->unordered || !a->coord != !b->coord)
+        return false;
+    return !a->coord || memcmp(a->coord, b->coord, (size_t)a->levels * sizeof *a->coord) == 0;
+}
+
+/* Whether the parts said to be of a kind have dimensions alike. */
+static bool kinds_hold(const struct sofa_parts *parts, const size_t *dims)
+{
+    const struct sofa_opt_problem *problem = parts->problem;
+    size_t period = problem->part_kinds;
+
+    for (size_t p = period; p < parts->n; p++) {
+        const size_t *from = parts->from + p * problem->dims, *first = parts->from + p % period * problem->dims;
+
+        if (dims[p] != dims[p % period])
+            return false;
+        for (size_t j = 0; j < dims[p]; j++)
+            if (!alike(&problem->dim[from[j]], &problem->dim[first[j]]))
+                return false;
+    }
+    return true;
+}
+
+static enum sofa_code kind_init(struct kind *kind, const struct sofa_opt_problem *problem, size_t dims, const size_t *from,
+                                size_t draws, struct sofa_err *err)
 {
     enum sofa_code rc = SOFA_OK;
 
-    part->settings = 1;
-    part->dim = calloc(problem->dims, sizeof *part->dim);
-    part->from = calloc(problem->dims, sizeof *part->from);
-    part->x = calloc(problem->dims, sizeof *part->x);
-    if (!part->dim || !part->from || !part->x)
+    kind->dims = dims;
+    kind->settings = 1;
+    kind->dim = calloc(dims + 1, sizeof *kind->dim);
+    kind->x = calloc(dims + 1, sizeof *kind->x);
+    if (!kind->dim || !kind->x)
         return sofa_fail_nomem(err, "an optimizer");
-    for (size_t j = 0; j < problem->dims; j++)
-        if (hangs_on(&problem->dim[j], number)) {
-            part->dim[part->dims] = problem->dim[j];
-            part->dim[part->dims].layer = -1;
-            part->from[part->dims++] = j;
-            part->settings *= (size_t)problem->dim[j].levels;
-        }
-    part->value = calloc(part->settings, sizeof *part->value);
-    part->times = calloc(part->settings, sizeof *part->times);
-    part->belief = calloc(part->settings, sizeof *part->belief);
-    part->mean = calloc(part->settings * draws, sizeof *part->mean);
-    if (!part->value || !part->times || !part->belief || !part->mean)
+    for (size_t j = 0; j < dims; j++) {
+        kind->dim[j] = problem->dim[from[j]];
+        kind->dim[j].layer = -1;
+        kind->settings *= (size_t)kind->dim[j].levels;
+    }
+    kind->value = calloc(kind->settings, sizeof *kind->value);
+    kind->times = calloc(kind->settings, sizeof *kind->times);
+    kind->belief = calloc(kind->settings, sizeof *kind->belief);
+    kind->mean = calloc(kind->settings * draws, sizeof *kind->mean);
+    if (!kind->value || !kind->times || !kind->belief || !kind->mean)
         return sofa_fail_nomem(err, "an optimizer");
-    SOFA_TRY(sofa_lattice_init(&part->known, part->dims, part->dim, err));
-    if (part->settings > 1)
-        SOFA_TRY(sofa_gp_new(part->dims, part->dim, false, &part->gp, err));
+    SOFA_TRY(sofa_lattice_init(&kind->known, dims, kind->dim, err));
+    if (kind->settings > 1)
+        SOFA_TRY(sofa_gp_new(dims, kind->dim, false, &kind->gp, err));
 out:
     return rc;
 }
 
-static void part_release(struct part *part)
+static void kind_release(struct kind *kind)
 {
-    sofa_lattice_release(&part->known);
-    sofa_gp_free(part->gp);
-    free(part->dim);
-    free(part->from);
-    free(part->x);
-    free(part->value);
-    free(part->times);
-    free(part->belief);
-    free(part->mean);
-    free(part->pending);
-    free(part->place);
+    sofa_lattice_release(&kind->known);
+    sofa_gp_free(kind->gp);
+    free(kind->dim);
+    free(kind->x);
+    free(kind->value);
+    free(kind->times);
+    free(kind->belief);
+    free(kind->mean);
+    free(kind->pending);
+}
+
+static enum sofa_code init(struct sofa_parts *parts, struct sofa_err *err)
+{
+    const struct sofa_opt_problem *problem = parts->problem;
+    size_t *dims = calloc(parts->n, sizeof *dims);
+    enum sofa_code rc = SOFA_OK;
+
+    parts->from = calloc(parts->n * problem->dims, sizeof *parts->from);
+    if (!dims || !parts->from) {
+        rc = sofa_fail_nomem(err, "an optimizer");
+        goto out;
+    }
+    for (size_t p = 0; p < parts->n; p++)
+        dims[p] = dims_of(problem, p, parts->from + p * problem->dims);
+    parts->kinds = problem->part_kinds && problem->part_kinds < parts->n && kinds_hold(parts, dims) ? problem->part_kinds : parts->n;
+    parts->kind = calloc(parts->kinds, sizeof *parts->kind);
+    parts->deviation = calloc(parts->kinds, sizeof *parts->deviation);
+    if (!parts->kind || !parts->deviation) {
+        rc = sofa_fail_nomem(err, "an optimizer");
+        goto out;
+    }
+    for (size_t k = 0; k < parts->kinds; k++)
+        SOFA_TRY(kind_init(&parts->kind[k], problem, dims[k], parts->from + k * problem->dims, parts->most_draws, err));
+out:
+    free(dims);
+    return rc;
 }
 
 enum sofa_code sofa_parts_new(const struct sofa_opt_problem *problem, size_t draws, struct sofa_parts **out,
                               struct sofa_err *err)
 {
     struct sofa_parts *parts = calloc(1, sizeof *parts);
-    enum sofa_code rc = SOFA_OK;
+    enum sofa_code rc;
 
     *out = NULL;
     if (!parts)
         return sofa_fail_nomem(err, "an optimizer");
     *parts = (struct sofa_parts){.problem = problem, .n = problem->parts, .most_draws = draws, .draws = 1, .stamp = 1};
-    parts->part = calloc(parts->n, sizeof *parts->part);
-    if (!parts->part) {
-        rc = sofa_fail_nomem(err, "an optimizer");
-        goto out;
-    }
-    for (size_t p = 0; p < parts->n; p++)
-        SOFA_TRY(part_init(&parts->part[p], problem, p, draws, err));
-    *out = parts;
-    parts = NULL;
-out:
-    sofa_parts_free(parts);
+    rc = init(parts, err);
+    if (rc != SOFA_OK)
+        sofa_parts_free(parts);
+    else
+        *out = parts;
     return rc;
 }
 
@@ -145,9 +201,12 @@ void sofa_parts_free(struct sofa_parts *parts)
 {
     if (!parts)
         return;
-    for (size_t p = 0; parts->part && p < parts->n; p++)
-        part_release(&parts->part[p]);
-    free(parts->part);
+    for (size_t k = 0; parts->kind && k < parts->kinds; k++)
+        kind_release(&parts->kind[k]);
+    free(parts->kind);
+    free(parts->deviation);
+    free(parts->from);
+    free(parts->place);
     free(parts->normals);
     free(parts);
 }
@@ -157,32 +216,40 @@ enum sofa_code sofa_parts_clear(struct sofa_parts *parts, struct sofa_err *err)
     enum sofa_code rc = SOFA_OK;
 
     parts->largest = 0;
-    for (size_t p = 0; p < parts->n; p++) {
-        struct part *part = &parts->part[p];
+    for (size_t k = 0; k < parts->kinds; k++) {
+        struct kind *kind = &parts->kind[k];
 
-        sofa_lattice_release(&part->known);
-        SOFA_TRY(sofa_lattice_init(&part->known, part->dims, part->dim, err));
-        memset(part->times, 0, part->settings * sizeof *part->times);
+        sofa_lattice_release(&kind->known);
+        SOFA_TRY(sofa_lattice_init(&kind->known, kind->dims, kind->dim, err));
+        memset(kind->times, 0, kind->settings * sizeof *kind->times);
     }
 out:
     return rc;
 }
 
-/* The part's own coordinates of x. */
-static const int *own(const struct part *part, const int *x)
+static struct kind *kind_of(const struct sofa_parts *parts, size_t part)
 {
-    for (size_t j = 0; j < part->dims; j++)
-        part->x[j] = x[part->from[j]];
-    return part->x;
+    return &parts->kind[part % parts->kinds];
+}
+
+/* The setting of a part at x, as its kind has it. */
+static const int *setting(const struct sofa_parts *parts, size_t part, const int *x)
+{
+    const size_t *from = parts->from + part * parts->problem->dims;
+    struct kind *kind = kind_of(parts, part);
+
+    for (size_t j = 0; j < kind->dims; j++)
+        kind->x[j] = x[from[j]];
+    return kind->x;
 }
 
 /* The number of a setting in counting order. */
-static size_t number_of(const struct part *part, const int *x)
+static size_t number_of(const struct kind *kind, const int *x)
 {
     size_t number = 0;
 
-    for (size_t j = 0; j < part->dims; j++)
-        number = number * (size_t)part->dim[j].levels + (size_t)x[j];
+    for (size_t j = 0; j < kind->dims; j++)
+        number = number * (size_t)kind->dim[j].levels + (size_t)x[j];
     return number;
 }
 
@@ -192,12 +259,12 @@ enum sofa_code sofa_parts_add(struct sofa_parts *parts, const int *x, const doub
     enum sofa_code rc = SOFA_OK;
 
     for (size_t p = 0; p < parts->n; p++) {
-        struct part *part = &parts->part[p];
+        struct kind *kind = kind_of(parts, p);
         size_t i;
 
-        SOFA_TRY(sofa_lattice_add(&part->known, own(part, x), &i, err));
-        part->times[i]++;
-        part->value[i] = part->times[i] == 1 ? value[p] : part->value[i] + (value[p] - part->value[i]) / (double)part->times[i];
+        SOFA_TRY(sofa_lattice_add(&kind->known, setting(parts, p, x), &i, err));
+        kind->value[i] += kind->times[i] ? (value[p] - kind->value[i]) / (double)(kind->times[i] + 1) : value[p] - kind->value[i];
+        kind->times[i]++;
         sum += value[p];
     }
     parts->largest = fabs(sum) > parts->largest ? fabs(sum) : parts->largest;
@@ -207,48 +274,44 @@ out:
 
 static enum sofa_code reserve_pending(struct sofa_parts *parts, size_t pending, struct sofa_err *err)
 {
+    size_t of_a_kind = pending * (parts->n / parts->kinds + 1);
+
     if (pending <= parts->pending_room)
         return SOFA_OK;
     parts->pending_room = 0;
     free(parts->normals);
-    parts->normals = calloc(parts->most_draws * pending, sizeof *parts->normals);
-    if (!parts->normals)
+    free(parts->place);
+    parts->normals = calloc(parts->most_draws * of_a_kind, sizeof *parts->normals);
+    parts->place = calloc(parts->n * pending, sizeof *parts->place);
+    if (!parts->normals || !parts->place)
         return sofa_fail_nomem(err, "an optimizer");
-    for (size_t p = 0; p < parts->n; p++) {
-        struct part *part = &parts->part[p];
+    for (size_t k = 0; k < parts->kinds; k++) {
+        struct kind *kind = &parts->kind[k];
 
-        free(part->pending);
-        free(part->place);
-        part->pending = calloc(pending * (part->dims + 1), sizeof *part->pending);
-        part->place = calloc(pending, sizeof *part->place);
-        if (!part->pending || !part->place)
+        free(kind->pending);
+        kind->pending = calloc(of_a_kind * (kind->dims + 1), sizeof *kind->pending);
+        if (!kind->pending)
             return sofa_fail_nomem(err, "an optimizer");
     }
     parts->pending_room = pending;
     return SOFA_OK;
 }
 
-/* Where the settings of the pending points stand. */
-static void place_pending(struct part *part, size_t dims, size_t pending, const int *x_pending)
+/* Where a setting stands; one that is not known is noted as pending. */
+static size_t place_of(struct kind *kind, const int *x)
 {
-    part->pending_n = 0;
-    for (size_t i = 0; i < pending; i++) {
-        const int *x = own(part, x_pending + i * dims);
-        size_t known = sofa_lattice_find(&part->known, x), k = 0;
+    size_t known = sofa_lattice_find(&kind->known, x), k = 0;
 
-        if (known != SOFA_LATTICE_NONE) {
-            part->place[i] = known;
-            continue;
-        }
-        while (k < part->pending_n && memcmp(part->pending + k * part->dims, x, part->dims * sizeof *x) != 0)
-            k++;
-        if (k == part->pending_n)
-            memcpy(part->pending + part->pending_n++ * part->dims, x, part->dims * sizeof *x);
-        part->place[i] = part->known.count + k;
-    }
+    if (known != SOFA_LATTICE_NONE)
+        return known;
+    while (k < kind->pending_n && memcmp(kind->pending + k * kind->dims, x, kind->dims * sizeof *x) != 0)
+        k++;
+    if (k == kind->pending_n)
+        memcpy(kind->pending + kind->pending_n++ * kind->dims, x, kind->dims * sizeof *x);
+    return kind->known.count + k;
 }
 
-/* Normal innovations, other ones for every part: additive recurrences with the roots of primes. */
+/* Normal innovations, other ones for every kind: additive recurrences with the roots of primes. */
 static void set_normals(struct sofa_parts *parts, size_t number, size_t pending)
 {
     static const double primes[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53};
@@ -262,22 +325,23 @@ static void set_normals(struct sofa_parts *parts, size_t number, size_t pending)
         }
 }
 
-static enum sofa_code learn_part(struct sofa_parts *parts, size_t number, struct sofa_err *err)
+static enum sofa_code learn_kind(struct sofa_parts *parts, size_t number, struct sofa_err *err)
 {
-    struct part *part = &parts->part[number];
-    size_t n = part->known.count;
+    struct kind *kind = &parts->kind[number];
+    size_t n = kind->known.count, used = n < FIT_MOST ? n : FIT_MOST;
     double posterior;
     enum sofa_code rc;
 
-    SOFA_TRY(sofa_gp_data(part->gp, n, part->known.points, part->value, err));
-    if (part->fitted == 0 || (part->fitted < FIT_SETTLED && (double)n >= FIT_AGAIN * (double)part->fitted)) {
-        SOFA_TRY(sofa_gp_fit(part->gp, part->fitted ? SOFA_GP_FROM_LAST : SOFA_GP_FROM_MODE | SOFA_GP_FROM_SHORT,
+    if (kind->fitted == 0 || (kind->fitted < FIT_SETTLED && (double)n >= FIT_AGAIN * (double)kind->fitted)) {
+        SOFA_TRY(sofa_gp_data(kind->gp, used, kind->known.points, kind->value, err));
+        SOFA_TRY(sofa_gp_fit(kind->gp, kind->fitted ? SOFA_GP_FROM_LAST : SOFA_GP_FROM_MODE | SOFA_GP_FROM_SHORT,
                              FIT_ITERATIONS, &posterior, err));
-        part->fitted = n;
+        kind->fitted = n;
     }
+    SOFA_TRY(sofa_gp_data(kind->gp, n, kind->known.points, kind->value, err));
     if (parts->draws > 1)
-        set_normals(parts, number, part->pending_n);
-    SOFA_TRY(sofa_gp_condition(part->gp, part->pending_n, part->pending, parts->draws,
+        set_normals(parts, number, kind->pending_n);
+    SOFA_TRY(sofa_gp_condition(kind->gp, kind->pending_n, kind->pending, parts->draws,
                                parts->draws > 1 ? parts->normals : NULL, err));
 out:
     return rc;
@@ -291,11 +355,15 @@ enum sofa_code sofa_parts_learn(struct sofa_parts *parts, size_t pending, const 
     parts->draws = draws;
     parts->stamp++;
     SOFA_TRY(reserve_pending(parts, pending, err));
-    for (size_t p = 0; p < parts->n; p++) {
-        place_pending(&parts->part[p], parts->problem->dims, pending, x_pending);
-        if (parts->part[p].gp)
-            SOFA_TRY(learn_part(parts, p, err));
-    }
+    for (size_t k = 0; k < parts->kinds; k++)
+        parts->kind[k].pending_n = 0;
+    for (size_t p = 0; p < parts->n; p++)
+        for (size_t i = 0; i < pending; i++)
+            parts->place[p * parts->pending_room + i] =
+                place_of(kind_of(parts, p), setting(parts, p, x_pending + i * parts->problem->dims));
+    for (size_t k = 0; k < parts->kinds; k++)
+        if (parts->kind[k].gp)
+            SOFA_TRY(learn_kind(parts, k, err));
 out:
     return rc;
 }
@@ -305,32 +373,32 @@ double sofa_parts_pending(const struct sofa_parts *parts, size_t draw, size_t i)
     double sum = 0;
 
     for (size_t p = 0; p < parts->n; p++) {
-        const struct part *part = &parts->part[p];
-        size_t known = part->known.count, place = part->place[i];
+        const struct kind *kind = kind_of(parts, p);
+        size_t known = kind->known.count, place = parts->place[p * parts->pending_room + i];
 
-        sum += place < known ? part->value[place] : sofa_gp_pending(part->gp, draw, place - known);
+        sum += place < known ? kind->value[place] : sofa_gp_pending(kind->gp, draw, place - known);
     }
     return sum;
 }
 
-/* What is believed of the setting with this number. */
-static const struct belief *look_up(struct sofa_parts *parts, struct part *part, const int *x, size_t number)
+/* What is believed of the setting x with this number. */
+static const struct belief *look_up(struct sofa_parts *parts, struct kind *kind, const int *x, size_t number)
 {
-    struct belief *belief = &part->belief[number];
-    double *mean = part->mean + number * parts->most_draws;
+    struct belief *belief = &kind->belief[number];
+    double *mean = kind->mean + number * parts->most_draws;
     size_t known;
 
     if (belief->stamp == parts->stamp)
         return belief;
     belief->stamp = parts->stamp;
-    known = sofa_lattice_find(&part->known, x);
+    known = sofa_lattice_find(&kind->known, x);
     if (known == SOFA_LATTICE_NONE) {
-        sofa_gp_predict(part->gp, 1, &x, mean, &belief->sd);
+        sofa_gp_predict(kind->gp, 1, &x, mean, &belief->sd);
         return belief;
     }
     belief->sd = 0;
     for (size_t f = 0; f < parts->draws; f++)
-        mean[f] = part->value[known];
+        mean[f] = kind->value[known];
     return belief;
 }
 
@@ -339,15 +407,18 @@ void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, do
     double variance = SD_LEAST * parts->largest * SD_LEAST * parts->largest;
 
     memset(mean, 0, parts->draws * sizeof *mean);
+    memset(parts->deviation, 0, parts->kinds * sizeof *parts->deviation);
     for (size_t p = 0; p < parts->n; p++) {
-        struct part *part = &parts->part[p];
-        const int *here = own(part, x);
-        size_t number = number_of(part, here);
-        const struct belief *belief = look_up(parts, part, here, number);
+        struct kind *kind = kind_of(parts, p);
+        const int *here = setting(parts, p, x);
+        size_t number = number_of(kind, here);
+        const struct belief *belief = look_up(parts, kind, here, number);
 
         for (size_t f = 0; f < parts->draws; f++)
-            mean[f] += part->mean[number * parts->most_draws + f];
-        variance += belief->sd * belief->sd;
+            mean[f] += kind->mean[number * parts->most_draws + f];
+        parts->deviation[p % parts->kinds] += belief->sd;
     }
+    for (size_t k = 0; k < parts->kinds; k++)
+        variance += parts->deviation[k] * parts->deviation[k];
     *sd = sqrt(variance);
 }

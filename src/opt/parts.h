@@ -3,9 +3,11 @@
  * see each other.  (Astudillo and Frazier, "Bayesian optimization of composite functions", ICML 2019, with a sum as the
  * outer function.)
  *
- * Part l hangs on the dimensions of layer l and on those of none, and has a Gaussian process of its own over them.
- * Parts are independent: means and variances add up.  A setting of a layer that was told is known from then on,
- * whatever the other layers did.  A part has few settings, so what is believed of each is computed once a change.
+ * Part l hangs on the dimensions of layer l and on those of none.  Parts of a kind are one function, which has a Gaussian
+ * process of its own; kinds are independent: means add up, and deviations within a kind as if they went together (they
+ * do, where settings are near each other; it never promises too little of the unknown).  A setting that was told is
+ * known from then on, whatever the other layers did.  A function has few settings, so what is believed of each is
+ * computed once a change.
  */
 #ifndef SOFA_OPT_PARTS_H
 #define SOFA_OPT_PARTS_H
@@ -17,7 +19,7 @@
 
 struct sofa_parts;
 
-/* Whether the problem's parts can be learnt one by one: each has at most SOFA_PARTS_SETTINGS settings, and less
+/* Whether the problem's parts can be learnt one by one: each has at most SOFA_PARTS_SETTINGS settings, and fewer
  * dimensions than the whole. */
 bool sofa_parts_suit(const struct sofa_opt_problem *problem);
 
@@ -30,7 +32,7 @@ void sofa_parts_free(struct sofa_parts *parts);
 enum sofa_code sofa_parts_clear(struct sofa_parts *parts, struct sofa_err *err);
 /* A result: a point x [dims] and its parts' values [problem parts], finite.  The same setting again: its mean. */
 enum sofa_code sofa_parts_add(struct sofa_parts *parts, const int *x, const double *value, struct sofa_err *err);
-/* Fits the parts of which enough is new, and conditions them on what was told and on `draws` fantasies of the pending
+/* Fits the functions of which enough is new, and conditions them on what was told and on `draws` fantasies of the pending
  * points x_pending [pending][dims]. */
 enum sofa_code sofa_parts_learn(struct sofa_parts *parts, size_t pending, const int *x_pending, size_t draws,
                                 struct sofa_err *err);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "study/parts.h"
 
 #define FAILURES_IN_A_ROW 10
 #define LOOK_SECONDS 0.1 /* how often the cancel flag is looked at while waiting */
@@ -166,10 +167,22 @@ static void count_status(struct sofa_loop *l, const struct sofa_flight *f)
     l->infeasible += status == SOFA_TRIAL_INFEASIBLE;
 }
 
+static enum sofa_code tell(struct sofa_loop *l, const struct sofa_flight *f, struct sofa_err *err)
+{
+    double misses[SOFA_OPT_CONSTRAINTS_MAX], part[SOFA_LAYERS_MAX];
+    const struct sofa_trial *t = &f->trial;
+
+    if (sofa_problem_parts(l->problem) && f->selection.head) {
+        sofa_problem_split(l->problem, &f->selection, part);
+        return sofa_optimizer_tell_parts(l->optimizer, t->x, t->y, part, opt_status(t->status), err);
+    }
+    sofa_problem_misses(l->problem, t->metric, misses);
+    return sofa_optimizer_tell_all(l->optimizer, t->x, t->y, misses, opt_status(t->status), err);
+}
+
 /* Takes over the oldest flight, which is done: into the store, the study, the models. */
 static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct sofa_err *err)
 {
-    double misses[SOFA_OPT_CONSTRAINTS_MAX];
     enum sofa_code rc = SOFA_OK;
     struct sofa_design design;
 
@@ -181,8 +194,7 @@ static enum sofa_code land(struct sofa_loop *l, struct sofa_flight *f, struct so
         sofa_space_design(l->problem->space, f->trial.x, &design);
         SOFA_TRY(sofa_predictor_add(l->predictor, &design, &f->selection, err));
     }
-    sofa_problem_misses(l->problem, f->trial.metric, misses);
-    SOFA_TRY(sofa_optimizer_tell_all(l->optimizer, f->trial.x, f->trial.y, misses, opt_status(f->trial.status), err));
+    SOFA_TRY(tell(l, f, err));
     count_status(l, f);
     SOFA_TRY(sofa_study_take(l->study, &f->trial, err));
     l->told++;

@@ -154,7 +154,7 @@ static struct sofa_attention_params layer_params(const struct sofa_problem *p, c
     return params;
 }
 
-static struct sofa_selection selection_of(const struct sofa_attention_stats *s)
+static struct sofa_selection selection_of(const struct sofa_attention_stats *s, enum sofa_stats_level level)
 {
     return (struct sofa_selection){
         .density = s->density,
@@ -164,6 +164,8 @@ static struct sofa_selection selection_of(const struct sofa_attention_stats *s)
         .clipped = s->visible > 0 ? s->clipped / s->visible : 0,
         .mispredicted = s->max_mispredict,
         .union_all = s->union_all,
+        .mass = level == SOFA_STATS_ALL ? s->mass : (double)NAN,
+        .output_error = level == SOFA_STATS_ALL ? s->rel_error : (double)NAN,
     };
 }
 
@@ -172,7 +174,7 @@ static void summarise(const struct sofa_problem *p, const struct sofa_attention_
 {
     out->mass = out->output_error = p->level == SOFA_STATS_ALL ? 0 : NAN;
     for (size_t i = 0; i < n; i++) {
-        out->selection.head[i] = selection_of(&stats[i]);
+        out->selection.head[i] = selection_of(&stats[i], p->level);
         out->mass += stats[i].mass / (double)n;
         out->output_error += stats[i].rel_error / (double)n;
     }

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "study/store_impl.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BATCH_TRIALS 100  /* trials a transaction holds at most */
 #define BATCH_SECONDS 1.0 /* and for how long */
 
@@ -34,12 +34,13 @@ static const char schema[] =
     " value REAL, source TEXT NOT NULL, PRIMARY KEY(evaluation, name)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS selection(evaluation INTEGER PRIMARY KEY REFERENCES evaluation(id), layers INTEGER NOT NULL,"
     " heads INTEGER NOT NULL, source TEXT NOT NULL, data BLOB NOT NULL);"
-    "INSERT OR IGNORE INTO meta VALUES('schema', '2');"
+    "INSERT OR IGNORE INTO meta VALUES('schema', '3');"
     "COMMIT;";
 
 /* migration[v]: from schema v to v + 1.  Each runs in a transaction of its own, once. */
 static const char *const migration[SCHEMA_VERSION] = {
     [1] = "ALTER TABLE evaluation ADD COLUMN ended REAL;",
+    [2] = "", /* heads grew by what they lost: rows of before are read as they are */
 };
 
 static const char *const sql[STATEMENTS] = {

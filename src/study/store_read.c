@@ -71,11 +71,22 @@ static enum sofa_code read_metrics(struct sofa_store *s, struct reading *r, stru
     return got == SQLITE_DONE ? SOFA_OK : sofa_store_fail(s, "read", err);
 }
 
+#define SELECTION_2 offsetof(struct sofa_selection, mass) /* bytes of a head up to schema 2 */
+
+/* Heads of `each` bytes as they lie in the file. */
+static void take_heads(struct sofa_selection *head, size_t n, const char *bytes, size_t each)
+{
+    for (size_t i = 0; i < n; i++) {
+        head[i].mass = head[i].output_error = NAN;
+        memcpy(&head[i], bytes + i * each, each);
+    }
+}
+
 static enum sofa_code read_selection(struct sofa_store *s, struct reading *r, struct sofa_store_trial *t, struct sofa_err *err)
 {
     sqlite3_stmt *q = s->statement[EACH_SELECTION];
     enum sofa_code rc = SOFA_OK;
-    size_t bytes;
+    size_t bytes, heads;
 
     sqlite3_bind_int64(q, 1, (sqlite3_int64)t->id);
     if (sqlite3_step(q) == SQLITE_ROW) {
@@ -83,13 +94,14 @@ static enum sofa_code read_selection(struct sofa_store *s, struct reading *r, st
         r->selection.heads = sqlite3_column_int(q, 1);
         snprintf(r->selection.source, sizeof r->selection.source, "%s", (const char *)sqlite3_column_text(q, 2));
         bytes = (size_t)sqlite3_column_bytes(q, 3);
+        heads = (size_t)r->selection.layers * (size_t)r->selection.heads;
         if (r->selection.layers < 1 || r->selection.heads < 1 ||
-            bytes != (size_t)r->selection.layers * (size_t)r->selection.heads * sizeof *r->selection.head) {
+            (bytes != heads * sizeof *r->selection.head && bytes != heads * SELECTION_2)) {
             rc = sofa_fail_at(err, SOFA_E_IO, s->file, 0, 0, "the statistics of evaluation %zu are damaged", t->id);
-        } else if (!(r->selection.head = sofa_arena_alloc(&r->arena, bytes, 1))) {
+        } else if (!(r->selection.head = sofa_arena_alloc(&r->arena, heads, sizeof *r->selection.head))) {
             rc = sofa_fail_nomem(err, s->file);
         } else {
-            memcpy(r->selection.head, sqlite3_column_blob(q, 3), bytes);
+            take_heads(r->selection.head, heads, sqlite3_column_blob(q, 3), bytes / heads);
             t->selection = &r->selection;
         }
     }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "exec/pool.h"
 #include "study/loop.h"
+#include "study/parts.h"
 
 /* An algorithm that isn't known is bad input, at its place where the space file names it. */
 static enum sofa_code check_algorithm(const struct sofa_study *s, const struct sofa_study_options *options,
@@ -56,6 +57,7 @@ static enum sofa_code describe_dims(struct sofa_loop *l, struct sofa_err *err)
 
         l->dim[i] = (struct sofa_opt_dim){.levels = d->levels, .coord = d->coord, .layer = d->layer, .corner = corner_level(d),
                                           .unordered = d->parameter->kind == SOFA_PARAMETER_CHOICE,
+                                          .apart = sofa_problem_apart(l->problem, d->parameter),
                                           .group = (int)(d->parameter - space->parameter)};
     }
     return SOFA_OK;
@@ -86,6 +88,8 @@ static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
                                  .constraints = p->n_learnt, .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed,
                                  .budget = l->budget};
 
+    o.parts = sofa_problem_parts(p);
+    o.part_kinds = SOFA_SYNTHETIC_HEADS;
     if (p->uncertain >= 0)
         o.limit = sofa_problem_limit(p, (size_t)p->uncertain);
     if (p->uncertain == SOFA_PROBLEM_CERTAIN)

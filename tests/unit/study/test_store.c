@@ -230,12 +230,20 @@ static const char version_1[] =
     "CREATE TABLE selection(evaluation INTEGER PRIMARY KEY, layers INTEGER NOT NULL, heads INTEGER NOT NULL,"
     " source TEXT NOT NULL, data BLOB NOT NULL);"
     "INSERT INTO meta VALUES('schema', '1');"
-    "INSERT INTO evaluation VALUES(0, 'failed', 1.5, 0, 'why');";
+    "INSERT INTO evaluation VALUES(0, 'failed', 1.5, 0, 'why');"
+    /* two heads of seven doubles: 1.0 and zeros, 2.0 and zeros */
+    "INSERT INTO selection VALUES(0, 1, 2, 'measured', x'000000000000f03f' || zeroblob(48) || x'0000000000000040' || zeroblob(48));";
 
 static enum sofa_code check_old_row(void *ctx, const struct sofa_store_trial *t, struct sofa_err *err)
 {
     (void)err;
     *(bool *)ctx = t->id == 0 && t->status == SOFA_TRIAL_FAILED && strcmp(t->reason, "why") == 0;
+    assert_non_null(t->selection);
+    assert_true(t->selection->head[0].density == 1 && t->selection->head[1].density == 2);
+    for (int h = 0; h < 2; h++) { /* what the old program did not keep */
+        assert_true(t->selection->head[h].union_all == 0);
+        assert_true(isnan(t->selection->head[h].mass) && isnan(t->selection->head[h].output_error));
+    }
     return SOFA_OK;
 }
 
@@ -249,7 +257,7 @@ static void an_older_schema_is_brought_up_to_date_with_its_rows(void **state)
     execute(version_1);
     store = open_store();
     assert_int_equal(sofa_store_get(store, "schema", &version, NULL), SOFA_OK);
-    assert_string_equal(version, "2");
+    assert_string_equal(version, "3");
     free(version);
     assert_int_equal(sofa_store_each(store, check_old_row, &seen, NULL), SOFA_OK);
     assert_true(seen);

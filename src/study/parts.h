@@ -1,0 +1,20 @@
+/*
+ * What is known of the accuracy before anything is measured: on which dimensions it hangs, and where it is a sum over
+ * layers that do not see each other.
+ */
+#ifndef SOFA_STUDY_PARTS_H
+#define SOFA_STUDY_PARTS_H
+
+#include "study/problem.h"
+
+/* Whether the problem's uncertain objective is the same whatever the value of this parameter: the hardware does not
+ * change what the kernel computes. */
+bool sofa_problem_apart(const struct sofa_problem *problem, const struct sofa_parameter *parameter);
+
+/* The number of layers whose losses add up to the uncertain objective: those of a shape on synthetic rows, where the
+ * metric is a mean over heads.  0: it is no such sum. */
+size_t sofa_problem_parts(const struct sofa_problem *problem);
+/* Its parts [sofa_problem_parts], of what was measured; NAN where a study of an older program does not have them. */
+void sofa_problem_split(const struct sofa_problem *problem, const struct sofa_statistics *measured, double *part);
+
+#endif
