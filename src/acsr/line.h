@@ -41,6 +41,13 @@ INLINE void line_query(float *query, const float *q, size_t d, size_t dp, float 
         query[c] = c < d ? q[c] * factor : 0;
 }
 
+INLINE void line_zero(vec sum[TILE_VECTORS])
+{
+    UNROLL
+    for (size_t v = 0; v < TILE_VECTORS; v++)
+        sum[v] = vec_zero();
+}
+
 /* score[i] = the query's product with member first + i. */
 INLINE void line_products(const float *query, const float *keys, size_t stride, size_t dp, const struct tile_line *line,
                           size_t first, size_t n, float *score)
@@ -49,9 +56,7 @@ INLINE void line_products(const float *query, const float *keys, size_t stride, 
         const float *k = keys + line_column(line, first + i) * stride;
         vec acc[TILE_VECTORS];
 
-        UNROLL
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            acc[v] = vec_zero();
+        line_zero(acc);
         for (size_t c = 0; c < dp; c += TILE_LANES) {
             UNROLL
             for (size_t v = 0; v < TILE_VECTORS; v++)
@@ -68,9 +73,7 @@ INLINE void line_sums(float *sum, const float *values, size_t stride, size_t dp,
     for (size_t c = 0; c < dp; c += TILE_LANES) {
         vec acc[TILE_VECTORS];
 
-        UNROLL
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            acc[v] = vec_zero();
+        line_zero(acc);
         for (size_t i = 0; i < n; i++) {
             const float *x = values + line_column(line, first + i) * stride + c;
 
@@ -96,9 +99,7 @@ INLINE float line_exp2_sum(float *x, size_t n, float most, float factor)
 {
     vec total[TILE_VECTORS];
 
-    UNROLL
-    for (size_t v = 0; v < TILE_VECTORS; v++)
-        total[v] = vec_zero();
+    line_zero(total);
     for (size_t i = 0; i < n; i += TILE_LANES) {
         UNROLL
         for (size_t v = 0; v < TILE_VECTORS; v++) {
