@@ -1,7 +1,6 @@
 #!/bin/sh
 # An outside evaluator in place of our model: well-behaved ones, and one that misbehaves in every way there is.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
-json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 cd "$tap_dir" || exit 99
 
 # The child: child HOW [WHEN].  It goes wrong in the way HOW where the id divides by three, or everywhere when

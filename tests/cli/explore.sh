@@ -1,7 +1,6 @@
 #!/bin/sh
 # explore, evaluate, check and list as their users call them, on a space that takes a second.
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
-json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 
 cat >"$tap_dir/small.yaml" <<END
 version: 1

@@ -3,7 +3,6 @@
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
 . "$SOFA_SRCDIR/tests/cli/small.sh"
 cd "$tap_dir" || exit 99
-json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 
 small_space | sed '/token_sram/d; s/energy/throughput/; s/evaluations: 12, seed: 3/evaluations: 20/' >space.yaml
 for seed in 1 2 3; do

@@ -4,7 +4,6 @@
 . "${SOFA_SRCDIR:?}/tests/cli/tap.sh"
 . "$SOFA_SRCDIR/tests/cli/small.sh"
 cd "$tap_dir" || exit 99
-json() { /usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"; }
 
 small_space >space.yaml
 cp space.yaml "it's; a \$(odd) name.yaml"

@@ -42,6 +42,11 @@ says() {
 	[ $tap_match -eq 0 ] || sed 's/^/#   said: /' "$tap_dir/err"
 }
 
+# json FILE EXPRESSION: in Python, of the document d
+json() {
+	/usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"
+}
+
 skip() {
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count # SKIP $1"
