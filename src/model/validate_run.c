@@ -32,26 +32,32 @@ static void init_design(const struct sofa_validation *v, const struct sofa_workl
     d->pipeline = at->steps & STEP_TILED ? SOFA_PIPELINE_TILED : SOFA_PIPELINE_SERIAL;
 }
 
-/* The statistics are those of synthetic rows, but for the density: that is published. */
+bool sofa_validate_prepare(const struct sofa_validation *v, const struct sofa_workload *w, struct sofa_validate_point at,
+                           struct sofa_validate_case *c)
+{
+    if (sofa_hardware_design(v->hw, w->layers, &c->design, NULL) != SOFA_OK)
+        return false;
+    init_design(v, w, &at, &c->design);
+    c->workload = *w;
+    c->workload.scope = at.scope;
+    if (at.keys_given) /* in the attention scope only the prediction of keys asks for the width */
+        c->workload.hidden = 1;
+    c->statistics = (struct sofa_statistics){.layers = w->layers, .heads = 1, .head = c->selection};
+    for (int i = 0; i < w->layers; i++) { /* those of synthetic rows, but for the density: that is published */
+        c->selection[i] = v->selection[at.level];
+        c->selection[i].density = sofa_validate_permille[at.level] / 1000.0;
+    }
+    return true;
+}
+
 bool sofa_validate_run(const struct sofa_validation *v, const struct sofa_workload *w, struct sofa_validate_point at,
                        struct sofa_result *r)
 {
-    struct sofa_selection row[SOFA_LAYERS_MAX];
-    struct sofa_statistics s = {.layers = w->layers, .heads = 1, .head = row};
-    struct sofa_workload with = *w;
-    struct sofa_design d;
+    struct sofa_validate_case c;
 
-    if (sofa_hardware_design(v->hw, w->layers, &d, NULL) != SOFA_OK)
+    if (!sofa_validate_prepare(v, w, at, &c))
         return false;
-    init_design(v, w, &at, &d);
-    with.scope = at.scope;
-    if (at.keys_given) /* in the attention scope only the prediction of keys asks for the width */
-        with.hidden = 1;
-    for (int i = 0; i < w->layers; i++) {
-        row[i] = v->selection[at.level];
-        row[i].density = sofa_validate_permille[at.level] / 1000.0;
-    }
-    sofa_model_evaluate(v->hw, &d, &with, &s, r);
+    sofa_model_evaluate(v->hw, &c.design, &c.workload, &c.statistics, r);
     return r->feasible;
 }
 

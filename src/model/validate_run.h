@@ -25,6 +25,16 @@ struct sofa_validate_point {
 
 /* Keys of a tile: as many as the temporary SRAM holds scores of, twice for each lane. */
 double sofa_validate_tile_keys(const struct sofa_validation *validation);
+/* What the model is asked at a point; points into itself: not to be copied. */
+struct sofa_validate_case {
+    struct sofa_workload workload;
+    struct sofa_design design;
+    struct sofa_statistics statistics;
+    struct sofa_selection selection[SOFA_LAYERS_MAX];
+};
+/* False for too many layers. */
+bool sofa_validate_prepare(const struct sofa_validation *validation, const struct sofa_workload *workload,
+                           struct sofa_validate_point at, struct sofa_validate_case *one);
 /* False where the design can't work. */
 bool sofa_validate_run(const struct sofa_validation *validation, const struct sofa_workload *workload,
                        struct sofa_validate_point at, struct sofa_result *result);

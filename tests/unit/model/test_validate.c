@@ -1,6 +1,7 @@
 /* The rows that the program is held against: that all are computed, and that notes and figures hold what they say. */
 #include <string.h>
 
+#include "model/simulator.h"
 #include "model/validate_run.h"
 #include "model/validate_values.h"
 #include "tests/unit/model/fixture.h"
@@ -207,6 +208,30 @@ static void no_scores_leave_the_chip_where_tiles_go_on(void **state)
     }
 }
 
+/* One layer of four heads of each benchmark, from none of the techniques to all, in both scopes. */
+static void the_simulator_agrees_at_the_points_of_the_rows(void **state)
+{
+    static const int steps[] = {STEP_NONE, STEP_DLZS, STEP_DLZS | STEP_SADS, STEP_ALL & ~STEP_RASS, STEP_ALL};
+    struct sofa_validate_case one;
+
+    (void)state;
+    for (size_t i = 0; i < 10 * published.n_benchmarks; i++) {
+        struct sofa_workload w = benchmark[i / 10];
+        struct sofa_validate_point at = {.level = (int)(i % 3), .steps = steps[i % 5], .scope = (int)(i / 5 % 2)};
+        double cycles, bytes;
+        struct sofa_result r;
+
+        w.layers = 1;
+        w.heads = w.kv_heads = w.heads < 4 ? w.heads : 4;
+        assert_true(sofa_validate_prepare(&validation, &w, at, &one));
+        assert_true(sofa_validate_run(&validation, &w, at, &r));
+        assert_int_equal(sofa_simulate(&hw, &one.design, &one.workload, &one.statistics, &cycles, &bytes, NULL), SOFA_OK);
+        if (fabs(r.cycles / cycles - 1) > 0.005 || fabs(r.dram_bytes / bytes - 1) > 1e-12)
+            fail_msg("%s, steps %d, scope %d: %g cycles for %g, %g bytes for %g", w.name, at.steps, at.scope, r.cycles,
+                     cycles, r.dram_bytes, bytes);
+    }
+}
+
 /* A head that generates the share that the note names leaves what is printed. */
 static void the_implied_share_of_generated_keys_gives_the_printed_figure(void **state)
 {
@@ -294,6 +319,7 @@ int main(void)
         cmocka_unit_test(no_benchmark_passes_the_ceilings),
         cmocka_unit_test(given_keys_cost_neither_cycles_nor_tokens),
         cmocka_unit_test(no_scores_leave_the_chip_where_tiles_go_on),
+        cmocka_unit_test(the_simulator_agrees_at_the_points_of_the_rows),
         cmocka_unit_test(the_implied_share_of_generated_keys_gives_the_printed_figure),
         cmocka_unit_test(a_core_needs_as_many_comparators_as_the_table_says),
     };
