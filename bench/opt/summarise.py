@@ -132,6 +132,26 @@ def table_of_shares(rows):
               f"{to(rows[p].get(nsga))} | {'exact' if gap < 1e-9 else f'{math.log10(gap):.1f}'} |")
 
 
+def table_of_times(rows, seconds):
+    """Shares of HV* after the time of 100 evaluations; a suggestion costs what it costs on the mean of the run."""
+    names = [OURS, "optuna-tpe", "pymoo-nsga2", "optuna-gp", "botorch-plain", "botorch-mixed"]
+    print("\n| problem | ours | " + " | ".join(names[1:]) + " |\n|" + "---|" * (len(names) + 1))
+    for p in rows:
+        if OURS not in rows[p] or "-" in p:
+            continue
+        top = EXACT.get(p) or max(max(c.values()) for r in rows[p].values() for c in r.values())
+        cells = []
+        for a in names:
+            spent = [s / n for s, n in seconds.get((p, a), [])]
+            shares = []
+            for each in (0.05, 0.5, 5) if spent else ():
+                n = int(100 * each / (each + statistics.median(spent))) // 10 * 10
+                share = 100 * (median(rows[p][a], n) or 0) / top if n else 0
+                shares.append(f"{share:.0f}" if n else "<10 evaluations")
+            cells.append(", ".join(shares) or "-")
+        print(f"| {p} | " + " | ".join(cells) + " |")
+
+
 def table_of_seconds(seconds):
     print("\n| algorithm | processor seconds of a run, median over problems and seeds | evaluations |\n|---|---|---|")
     by = collections.defaultdict(list)
@@ -179,6 +199,7 @@ else:
     runs_of, seconds_of = read(sys.argv[1])
     table_of_peers(runs_of)
     table_of_shares(runs_of)
+    table_of_times(runs_of, seconds_of)
     table_of_seconds(seconds_of)
     if len(sys.argv) > 2:
         picture(runs_of, sys.argv[2])
