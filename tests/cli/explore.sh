@@ -185,4 +185,29 @@ says "did you mean 'window'" "with a suggestion"
 sed 's/"window:8"/"windw:8"/' patterns.yaml >bad.yaml
 exits 2 "so is one in a file" "$SOFA_DSE" explore bad.yaml
 says "^sofa-dse: bad.yaml:6:28: pattern: no generator is called 'windw'" "at its place"
+
+# a shape on synthetic rows: the loss is a sum over layers, which the search learns one by one
+cat >layers.yaml <<END
+version: 1
+name: layers
+workload: {name: bert-base-mrpc, synthetic: {tokens: 64}}
+hardware: sofa-28nm
+parameters:
+  tiles: {each: layer, range: [1, 4], step: 1}
+  topk: {each: layer, range: [10 %, 50 %], step: 10 %}
+  token_sram: {values: [64 KiB, 192 KiB]}
+objectives: [latency, energy, output_error]
+search: {algorithm: bayesian, evaluations: 30, seed: 3, parallel: 4}
+END
+exits 0 "a shape's layers are searched" "$SOFA_DSE" explore layers.yaml --jobs 2
+exits 0 "at one job" "$SOFA_DSE" explore layers.yaml --jobs 1 -o layers1 --progress none
+cmp -s layers.study/pareto.json layers1/pareto.json
+ok $? "the same front, byte for byte"
+for table in selection metric parameter; do
+	sqlite3 layers1/study.db "DELETE FROM $table WHERE evaluation >= 17"
+done
+sqlite3 layers1/study.db "DELETE FROM evaluation WHERE id >= 17"
+exits 0 "cut off after 17 evaluations it goes on" "$SOFA_DSE" explore layers.yaml --resume -o layers1 --progress none
+cmp -s layers.study/pareto.json layers1/pareto.json
+ok $? "to the same front"
 finish
