@@ -139,5 +139,7 @@ int main(int argc, char **argv)
     measure(200, 24, 40);
     measure(500, 40, 60);
     measure(1000, 70, 110);
+    measure(2000, 40, 20); /* regions; a fit, every 200 results here, is a matter of 0.1 s */
+    measure(5000, 40, 20);
     return 0;
 }

@@ -134,6 +134,9 @@ static void evaluate_and_tell(struct sofa_optimizer *o, struct record *record, c
     sofa_optimizer_tell_parts(o, x, y, part, status, NULL);
 }
 
+/* "bayesian-regions300": regions of the space and their nearest results from the 300th result on. */
+static const char regions[] = "-regions";
+
 static int run(const struct problem *p, const char *label, uint64_t seed, size_t budget)
 {
     struct sofa_opt_problem problem = problem_for(p, seed, budget);
@@ -154,6 +157,8 @@ static int run(const struct problem *p, const char *label, uint64_t seed, size_t
     for (size_t i = 0; i < sizeof ablations / sizeof *ablations; i++)
         if (strstr(label, ablations[i].ending))
             problem.without |= ablations[i].without;
+    if (strstr(label, regions))
+        problem.regions_from = strtoul(strstr(label, regions) + strlen(regions), NULL, 10);
     if (!record.y || sofa_optimizer_new(algorithm, &problem, &o, &err) != SOFA_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

@@ -100,7 +100,7 @@ static void score_batch(struct sofa_optimizer *o, size_t count, const size_t *in
     for (size_t k = 0; b->parts && k < count; k++)
         sofa_parts_predict(b->parts, point[k], mu + k * b->draws, &sd[k]);
     if (b->u >= 0 && !b->parts)
-        sofa_gp_predict(b->gp[b->chosen], count, point, mu, sd);
+        sofa_gp_predict(b->model, count, point, mu, sd);
     for (size_t k = 0; k < count; k++)
         score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k], false);
 }
@@ -166,7 +166,7 @@ static void score_bounds(struct sofa_optimizer *o, const int *base, size_t count
         score[i] = (struct sofa_score){.tier = SOFA_SCORE_REFUSED};
         if (!near->cheap.feasible || !all_exact_finite(b, &near->cheap))
             continue;
-        sofa_gp_near(b->gp[b->chosen], i, x + i * dims, mean, &sd);
+        sofa_gp_near(b->model, i, x + i * dims, mean, &sd);
         score[i] = score_one(o, x + i * dims, &near->cheap, mean, sd, true);
         score[i].bound = score[i].tier == SOFA_TIER_IMPROVING;
     }
@@ -178,7 +178,7 @@ static void score_exactly(struct sofa_optimizer *o, size_t count, const size_t *
     struct bayesian *b = o->own;
     double sd[SOFA_GP_BATCH];
 
-    sofa_gp_near_deviations(b->gp[b->chosen], count, index, sd);
+    sofa_gp_near_deviations(b->model, count, index, sd);
     for (size_t k = 0; k < count; k++)
         score[index[k]] = score_one(o, x + index[k] * o->problem.dims, &b->near[index[k]].cheap,
                                     b->near_mean + index[k] * b->draws, sd[k], false);
@@ -238,7 +238,7 @@ void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t c
     struct bayesian *b = o->own;
 
     if (!near || b->u < 0 || b->parts || !o->problem.uncertain_is_objective || !reserve_near(b, count) ||
-        sofa_gp_set_base(b->gp[b->chosen], near->base, count, NULL) != SOFA_OK) {
+        sofa_gp_set_base(b->model, near->base, count, NULL) != SOFA_OK) {
         score_all(o, count, x, score);
         return;
     }

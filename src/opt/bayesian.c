@@ -42,8 +42,12 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     b->start = b->start < 3 ? 3 : b->start;
     b->normals = calloc(SOFA_BAYESIAN_DRAWS * SOFA_BAYESIAN_DRAWS, sizeof *b->normals);
     b->seeds = calloc(SOFA_BAYESIAN_SEEDS * p->dims, sizeof *b->seeds);
-    if (!b->seeds || !b->normals)
+    b->found = calloc((1 + SOFA_REGIONS_LOOKED_AT) * p->dims, sizeof *b->found);
+    for (size_t j = 0; j < SOFA_OPT_OBJECTIVES_MAX; j++)
+        b->most[j] = -INFINITY;
+    if (!b->seeds || !b->normals || !b->found)
         return sofa_fail_nomem(err, "an optimizer");
+    SOFA_TRY(sofa_regions_init(&b->regions, p->dims, err));
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (b->u >= 0 && !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p)) {
         b->raw = true;
@@ -100,6 +104,9 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->fit_z);
     free(b->normals);
     free(b->seeds);
+    free(b->found);
+    sofa_sample_release(&b->sample);
+    sofa_regions_release(&b->regions);
     free(b->near);
     free(b->near_mean);
     free(b);
@@ -151,7 +158,7 @@ static enum sofa_code find_best(struct sofa_optimizer *o, size_t n, int *x, stru
 
     if (good < FEW_FEASIBLE)
         good += least_losses(o, n, b->seeds + good * o->problem.dims, FEW_FEASIBLE);
-    return sofa_opt_propose(o, sofa_bayesian_score, good, b->seeds, x, score, err);
+    return sofa_opt_propose(o, sofa_bayesian_score, NULL, good, b->seeds, x, score, err);
 }
 
 static bool reference_is_given(const struct sofa_optimizer *o)
@@ -205,6 +212,11 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
     n = sofa_belief_collect(o);
     if (o->seen.count < b->start || (b->u >= 0 && n < 2))
         return ask_start(o, x, err);
+    if (b->u >= 0 && !b->parts && sofa_regions_in_use(o, n)) {
+        SOFA_TRY(sofa_local_ask(o, n, x, &score, err));
+        o->gain = sofa_bayesian_gain(o, &score);
+        goto out;
+    }
     SOFA_TRY(sofa_belief_update(o, n, err));
     if (b->own_reference && reference_is_reached(o)) {
         b->own_reference = false;

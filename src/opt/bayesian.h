@@ -1,6 +1,6 @@
 /*
- * Inside Bayesian search: what it believes (belief.c), what it makes of a point (acquisition.c) and how it asks
- * (bayesian.c).
+ * Inside Bayesian search: what it believes (belief.c), what it improves on (belief_front.c), what it makes of a
+ * point (acquisition.c) and how it asks (bayesian.c; past thousands of results local.c).
  */
 #ifndef SOFA_OPT_BAYESIAN_H
 #define SOFA_OPT_BAYESIAN_H
@@ -9,16 +9,30 @@
 #include "opt/ehvi.h"
 #include "opt/gp.h"
 #include "opt/parts.h"
+#include "opt/regions.h"
 #include "opt/search.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
 #define SOFA_BAYESIAN_DRAWS 16 /* fantasies of the pending points */
+
+/* What every region knows of a long search: some of the results, in the order in which they came to it. */
+struct sofa_sample {
+    struct sofa_gp *gp; /* the chosen process on them, and on those near a place */
+    int chosen;
+    size_t n, room;
+    size_t *trial; /* [room] its trials ... */
+    size_t *row;   /* [room] ... and their rows among those that teach */
+    size_t *row_of; /* [room] the row of each trial that teaches */
+    bool *in;      /* [room] scratch: whether a trial is in it */
+    size_t fit, changes, last; /* what it was chosen at; the first trial that hasn't been looked at since */
+};
 
 struct bayesian {
     struct sofa_halton *halton;
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
     struct sofa_parts *parts; /* instead of them, where the objective is told in parts; else NULL */
     int chosen;
+    struct sofa_gp *model; /* that the acquisition asks: the chosen one, or `local` */
     bool plain; /* the objective as it is */
     bool fitted;
     size_t fitted_n, chosen_n, changes;
@@ -46,6 +60,10 @@ struct bayesian {
     double *normals; /* [draws][pending] innovations of the fantasies */
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
+    struct sofa_regions regions;
+    int *found; /* [1 + SOFA_REGIONS_LOOKED_AT][dims] scratch */
+    struct sofa_sample sample;
+    double most[SOFA_OPT_OBJECTIVES_MAX]; /* [q] of the results that count, once only the front is in `points` */
     struct sofa_bayesian_near *near; /* [near_room] neighbours being scored */
     double *near_mean;               /* [near_room][draws] */
     size_t near_room;
@@ -60,6 +78,10 @@ void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t c
 double sofa_bayesian_gain(const struct sofa_optimizer *o, const struct sofa_score *score);
 enum sofa_code sofa_bayesian_volume(struct sofa_optimizer *o, double *volume, struct sofa_err *err);
 
+void sofa_sample_release(struct sofa_sample *sample);
+/* A suggestion from regions of the space (local.c). */
+enum sofa_code sofa_local_ask(struct sofa_optimizer *o, size_t n, int *x, struct sofa_score *score, struct sofa_err *err);
+
 /* Scratch for every trial so far. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);
 /* Gathers what was told; returns the number of points that teach the process. */
@@ -67,7 +89,15 @@ size_t sofa_belief_collect(struct sofa_optimizer *o);
 /* Fits the process to the n points gathered, places the pending ones, and sets up the acquisition:
  * the points to improve on, the reference, the boxes. */
 enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
-/* Sets the reference anew and cuts the boxes. */
+/* The steps of that.  The fit, where enough is new; the pending points among the process's data, drawn jointly or, without
+ * `fantasies`, believed at their means; */
+enum sofa_code sofa_belief_fit(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
+enum sofa_code sofa_belief_condition(struct sofa_optimizer *o, size_t n, bool fantasies, struct sofa_err *err);
+/* the points to improve on, from all results that count or from those given (the others lie behind them); */
+bool sofa_belief_teaches(const struct sofa_optimizer *o, size_t trial); /* it has a loss */
+bool sofa_belief_counts(const struct sofa_optimizer *o, size_t trial);
+void sofa_belief_points(struct sofa_optimizer *o, size_t results, const size_t *result);
+/* the reference and the boxes. */
 enum sofa_code sofa_belief_front(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
 bool sofa_belief_logarithm(const struct bayesian *b); /* whether it is the logarithm of the loss that is modelled */
 double sofa_belief_loss(const struct bayesian *b, double loss); /* on the modelled scale */

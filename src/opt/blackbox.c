@@ -398,7 +398,7 @@ static enum sofa_code blackbox_ask(struct sofa_optimizer *o, int *x, struct sofa
         good = nearly_feasible(o, b);
     snprintf(o->state, sizeof o->state, "%zu GPs n=%zu, front of %zu, %zu boxes", b->outputs,
              sofa_gp_points(b->output[0].gp), good, b->front.boxes);
-    SOFA_TRY(sofa_opt_propose(o, score_points, good, b->good, x, &score, err));
+    SOFA_TRY(sofa_opt_propose(o, score_points, NULL, good, b->good, x, &score, err));
     o->gain = score.tier == SOFA_SCORE_REFUSED ? -INFINITY : score.value;
 out:
     return rc;

@@ -13,6 +13,7 @@ void sofa_ehvi_release(struct sofa_ehvi *ehvi)
     free(ehvi->next.corner);
     free(ehvi->levels);
     free(ehvi->volume);
+    free(ehvi->flat);
     *ehvi = (struct sofa_ehvi)SOFA_EHVI_INIT;
 }
 
@@ -38,8 +39,8 @@ static enum sofa_code add_box(const struct sofa_ehvi *ehvi, struct sofa_boxes *l
     return SOFA_OK;
 }
 
-/* Cuts an open box along the corner c: what lies beyond c in every objective is closed, the rest
- * stays open in up to q pieces. */
+/* Cuts an open box along the corner c: what lies beyond c in every objective is closed (and nobody's concern where
+ * there are no levels), the rest stays open in up to q pieces. */
 static enum sofa_code cut_box(struct sofa_ehvi *ehvi, const double *box, const double *c, struct sofa_err *err)
 {
     size_t q = ehvi->q;
@@ -55,7 +56,8 @@ static enum sofa_code cut_box(struct sofa_ehvi *ehvi, const double *box, const d
         rest[j] = c[j];
         SOFA_TRY(add_box(ehvi, &ehvi->next, piece, err));
     }
-    SOFA_TRY(add_box(ehvi, &ehvi->closed, rest, err));
+    if (ehvi->with_levels)
+        SOFA_TRY(add_box(ehvi, &ehvi->closed, rest, err));
 out:
     return rc;
 }
@@ -128,7 +130,7 @@ static struct ranked *rank_points(size_t n, const double *b)
     struct ranked *order = malloc((n + 1) * sizeof *order);
 
     for (size_t i = 0; order && i < n; i++)
-        order[i] = (struct ranked){b ? b[i] : 0, i};
+        order[i] = (struct ranked){b[i], i};
     if (order)
         qsort(order, n, sizeof *order, compare_ranked);
     return order;
@@ -170,27 +172,81 @@ static enum sofa_code lay_out(struct sofa_ehvi *ehvi, struct sofa_err *err)
     return SOFA_OK;
 }
 
-enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
-                               const double *b, double last, bool logarithm, struct sofa_err *err)
+/* Notes the points down; returns how many of them `open` holds for already. */
+static enum sofa_code note_flat(struct sofa_ehvi *ehvi, const double *reference, size_t n, const double *c, size_t *held,
+                                struct sofa_err *err)
+{
+    size_t q = ehvi->q, room = 2 * n + 64;
+    bool same = ehvi->flat_n > 0 && ehvi->flat_n <= n &&
+                memcmp(ehvi->reference, reference, q * sizeof *reference) == 0 &&
+                memcmp(ehvi->flat, c, ehvi->flat_n * q * sizeof *c) == 0;
+
+    *held = same ? ehvi->flat_n : 0;
+    ehvi->flat_n = 0; /* until all are cut */
+    if (n * q > ehvi->flat_capacity) {
+        free(ehvi->flat);
+        ehvi->flat = malloc(room * (q + 1) * sizeof *ehvi->flat);
+        ehvi->flat_capacity = ehvi->flat ? room * q : 0;
+        if (!ehvi->flat)
+            return sofa_fail_nomem(err, "the acquisition");
+    }
+    memcpy(ehvi->flat, c, n * q * sizeof *c);
+    return SOFA_OK;
+}
+
+/* All points without levels: only what none of them dominates is asked for. */
+static enum sofa_code build_flat(struct sofa_ehvi *ehvi, const double *reference, size_t n, const double *c,
+                                 struct sofa_err *err)
+{
+    enum sofa_code rc;
+    size_t held;
+
+    SOFA_TRY(note_flat(ehvi, reference, n, c, &held, err));
+    if (held == 0) {
+        ehvi->open.count = 0;
+        SOFA_TRY(open_everything(ehvi, reference, err));
+    }
+    for (size_t k = held; k < n; k++)
+        SOFA_TRY(add_point(ehvi, c + k * ehvi->q, 0, err));
+    ehvi->flat_n = n;
+out:
+    return rc;
+}
+
+static enum sofa_code build_levels(struct sofa_ehvi *ehvi, const double *reference, size_t n, const double *c,
+                                   const double *b, double last, struct sofa_err *err)
 {
     struct ranked *order = rank_points(n, b);
-    enum sofa_code rc = SOFA_OK;
+    enum sofa_code rc;
 
     if (!order)
         return sofa_fail_nomem(err, "the acquisition");
-    ehvi->q = q;
+    ehvi->open.count = ehvi->flat_n = 0;
+    SOFA_TRY(open_everything(ehvi, reference, err));
+    for (size_t k = 0; k < n && order[k].b < last; k++)
+        SOFA_TRY(add_point(ehvi, c + order[k].index * ehvi->q, order[k].b, err));
+out:
+    free(order);
+    return rc;
+}
+
+enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
+                               const double *b, double last, bool logarithm, struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    ehvi->with_levels = b != NULL;
     ehvi->logarithm = logarithm;
     ehvi->dense = sofa_dense_best();
-    ehvi->closed.count = ehvi->open.count = ehvi->level_count = 0;
-    SOFA_TRY(open_everything(ehvi, reference, err));
-    for (size_t k = 0; k < n && (!b || order[k].b < last); k++)
-        SOFA_TRY(add_point(ehvi, c + order[k].index * q, order[k].b, err));
+    ehvi->closed.count = ehvi->level_count = 0;
+    ehvi->flat_n = ehvi->q == q ? ehvi->flat_n : 0;
+    ehvi->q = q;
+    SOFA_TRY(b ? build_levels(ehvi, reference, n, c, b, last, err) : build_flat(ehvi, reference, n, c, err));
     for (size_t i = 0; i < ehvi->open.count; i++)
         SOFA_TRY(add_box(ehvi, &ehvi->closed, ehvi->open.corner + i * box_doubles(ehvi), err));
     SOFA_TRY(add_level(ehvi, last, err));
     SOFA_TRY(lay_out(ehvi, err));
 out:
-    free(order);
     return rc;
 }
 

@@ -41,12 +41,15 @@ struct sofa_ehvi_level {
 
 struct sofa_ehvi {
     size_t q;
-    bool logarithm; /* the uncertain objective is told as its logarithm */
+    bool with_levels; /* there is an uncertain objective */
+    bool logarithm;   /* the uncertain objective is told as its logarithm */
     double reference[SOFA_OPT_OBJECTIVES_MAX];
     struct sofa_boxes closed;       /* those of one level together, in the order of the levels */
     struct sofa_ehvi_level *levels; /* the last is what no point dominates */
     size_t level_count, level_capacity;
     struct sofa_boxes open, next; /* what no point dominates, and scratch */
+    double *flat;                 /* [flat_n][q] the points that `open` holds for, where no objective is uncertain */
+    size_t flat_n, flat_capacity;
     /* The closed boxes once more, for queries: corners by objective, and scratch for their volumes. */
     double *low, *high; /* [q][rows] */
     double *volume;     /* [rows] */
@@ -60,7 +63,7 @@ void sofa_ehvi_release(struct sofa_ehvi *ehvi);
 /*
  * Prepares for a front: points c [n][q] with uncertain objective b [n] (any order, dominated ones
  * do no harm), reference [q] and `last`, b_{K+1}; `logarithm`: b and last are logarithms.  With b NULL there is no uncertain objective: all
- * points count and only sofa_ehvi_log_volume may be asked.
+ * points count and only sofa_ehvi_log_volume may be asked; points added to those of the last time are cut alone.
  */
 enum sofa_code sofa_ehvi_build(struct sofa_ehvi *ehvi, size_t q, const double *reference, size_t n, const double *c,
                                const double *b, double last, bool logarithm, struct sofa_err *err);

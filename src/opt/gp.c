@@ -14,14 +14,6 @@
 #define CONSTANT_VARIANCE 1.0 /* of the mean's constant, for standardised outputs */
 #define VARIANCE_LEAST 1e-14  /* of a prediction: what rounding leaves of it */
 
-double *sofa_gp_new_rows(size_t rows, size_t length)
-{
-    size_t bytes = rows * length * sizeof(double);
-    double *p = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-
-    return p ? memset(p, 0, bytes) : NULL;
-}
-
 static void index_parameters(struct sofa_gp *gp)
 {
     struct gp_index *at = &gp->index;
@@ -70,28 +62,13 @@ out:
     return rc;
 }
 
-static void free_rows(struct sofa_gp *gp)
-{
-    double **const rows[] = {&gp->u, &gp->cholesky, &gp->inverse_t, &gp->inverse, &gp->precision,
-                             &gp->strip, &gp->z, &gp->innovation, &gp->weight};
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        free(*rows[i]);
-        *rows[i] = NULL;
-    }
-    sofa_gp_free_base(gp);
-    free(gp->x);
-    free(gp->factored_x);
-    gp->x = gp->factored_x = NULL;
-    gp->capacity = gp->draws_capacity = gp->factored = 0;
-}
-
 void sofa_gp_free(struct sofa_gp *gp)
 {
     if (!gp)
         return;
-    free_rows(gp);
+    sofa_gp_free_rows(gp);
     sofa_gp_free_tables(gp);
+    sofa_gp_free_survey(&gp->survey);
     free(gp->scratch_x);
     sofa_gp_space_release(&gp->space);
     free(gp->theta);
@@ -100,66 +77,6 @@ void sofa_gp_free(struct sofa_gp *gp)
     free(gp->kernel.shared);
     free(gp->scratch);
     free(gp);
-}
-
-/* Room for `rows` points; what was factored is forgotten when it grows, the data are kept. */
-static enum sofa_code reserve(struct sofa_gp *gp, size_t rows, struct sofa_err *err)
-{
-    size_t dims = gp->space.dims, n = GP_LEAST_ROWS;
-    int *x = gp->x;
-    double *z = gp->z;
-
-    if (rows <= gp->capacity)
-        return SOFA_OK;
-    while (n < rows)
-        n += n / 2 / 16 * 16;
-    gp->x = NULL;
-    gp->z = NULL;
-    free_rows(gp);
-    gp->x = calloc(n * dims, sizeof *gp->x);
-    gp->factored_x = calloc(n * dims, sizeof *gp->x);
-    gp->z = sofa_gp_new_rows(1, n);
-    gp->u = sofa_gp_new_rows(gp->space.padded + BLOCK, n);
-    gp->cholesky = sofa_gp_new_rows(n, n);
-    gp->inverse_t = sofa_gp_new_rows(n, n);
-    gp->inverse = sofa_gp_new_rows(n, n);
-    gp->strip = sofa_gp_new_rows(GP_STRIP_ROWS, n);
-    if (gp->x && gp->z && x && z) {
-        memcpy(gp->x, x, gp->n * dims * sizeof *x);
-        memcpy(gp->z, z, gp->n * sizeof *z);
-    }
-    free(x);
-    free(z);
-    if (!gp->x || !gp->factored_x || !gp->z || !gp->u || !gp->cholesky || !gp->inverse_t || !gp->inverse ||
-        !gp->strip) {
-        free_rows(gp);
-        gp->n = 0;
-        return sofa_fail_nomem(err, "a Gaussian process");
-    }
-    gp->capacity = n;
-    return sofa_gp_reserve_tables(gp, n, err);
-}
-
-enum sofa_code sofa_gp_data(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err)
-{
-    double sum = 0, squares = 0;
-    enum sofa_code rc;
-
-    SOFA_TRY(reserve(gp, n + 1, err));
-    memcpy(gp->x, x, n * gp->space.dims * sizeof *x);
-    gp->n = n;
-    for (size_t i = 0; i < n; i++)
-        sum += z[i];
-    gp->centre = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        squares += (z[i] - gp->centre) * (z[i] - gp->centre);
-    gp->spread = sqrt(squares / (double)n);
-    if (!(gp->spread > 1e-12 * (1 + fabs(gp->centre))))
-        gp->spread = 1; /* a constant: any unit will do */
-    for (size_t i = 0; i < n; i++)
-        gp->z[i] = (z[i] - gp->centre) / gp->spread;
-out:
-    return rc;
 }
 
 /* The features of rows [from, to) into gp->u. */
@@ -300,7 +217,7 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
     bool same_kernel;
     enum sofa_code rc;
 
-    SOFA_TRY(reserve(gp, rows + 1, err));
+    SOFA_TRY(sofa_gp_reserve(gp, rows + 1, err));
     SOFA_TRY(sofa_gp_reserve_draws(gp, draws, err));
     if (pending)
         memcpy(gp->x + gp->n * dims, x_pending, pending * dims * sizeof *gp->x);

@@ -13,7 +13,8 @@
  * parameters are found by maximum a posteriori; their priors are in gp_prior.c.
  *
  * Outputs are standardised inside; predictions are in the caller's units.  All bits are the same
- * whatever the processor (opt/dense.h, opt/special.h).  Memory grows with the square of the points.
+ * whatever the processor (opt/dense.h, opt/special.h).  Memory grows with the square of
+ * the data.
  */
 #ifndef SOFA_OPT_GP_H
 #define SOFA_OPT_GP_H
@@ -33,6 +34,19 @@ void sofa_gp_free(struct sofa_gp *gp);
 
 /* Takes x [n][dims] and outputs z [n] for fitting and conditioning; n >= 1. */
 enum sofa_code sofa_gp_data(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err);
+
+/*
+ * Where there are too many points for that: all are surveyed, for the parameters at hand (x and z are borrowed until
+ * the next survey); then some rows of the survey become the data, in the order given and on the scale of all outputs;
+ * and then, for a place, the `most` of the others that are nearest to it by the kernel's own distances join them,
+ * instead of those that joined for the last place.  What is then conditioned on predicts near that place.
+ */
+enum sofa_code sofa_gp_survey(struct sofa_gp *gp, size_t n, const int *x, const double *z, struct sofa_err *err);
+enum sofa_code sofa_gp_take(struct sofa_gp *gp, size_t count, const size_t *rows, struct sofa_err *err);
+enum sofa_code sofa_gp_take_nearest(struct sofa_gp *gp, const int *centre, size_t most, struct sofa_err *err);
+
+/* Gives back the memory of the data and of what was made of them; the parameters stay. */
+void sofa_gp_forget(struct sofa_gp *gp);
 
 /* Parameters: logarithms (w: its logit), in the order of sofa_gp_theta_name. */
 size_t sofa_gp_theta_count(const struct sofa_gp *gp);

@@ -1,4 +1,4 @@
-/* Inside the Gaussian process: gp.c (covariance, prediction), gp_factor.c, gp_space.c (features),
+/* Inside the Gaussian process: gp.c (covariance, prediction), gp_data.c, gp_factor.c, gp_space.c (features),
  * gp_near.c (neighbours), gp_fit.c, gp_prior.c. */
 #ifndef SOFA_OPT_GP_IMPL_H
 #define SOFA_OPT_GP_IMPL_H
@@ -88,6 +88,22 @@ struct gp_table {
     unsigned short *combo; /* [capacity] of the points */
 };
 
+/* All points that were told, of which the process takes those near a place. */
+struct gp_near {
+    double r2;
+    size_t index;
+};
+struct gp_survey {
+    size_t n, room;
+    const int *x;    /* [n][dims], borrowed */
+    const double *z; /* [n], borrowed */
+    double *u;       /* [padded][room] features */
+    double *r2;      /* [room] distances from the place */
+    struct gp_near *order; /* [room] */
+    bool *taken;     /* [room] those that are data wherever the place is ... */
+    size_t base;     /* ... their number: the first of the data */
+};
+
 /* Rows of the scratch: covariances of a batch, or while fitting four rows each of what is named. */
 enum { GP_STRIP_K = 0, GP_STRIP_W = 0, GP_STRIP_G = 4, GP_STRIP_VALUE = 8, GP_STRIP_R2 = 9, GP_STRIP_ROWS = 10 };
 
@@ -117,6 +133,7 @@ struct sofa_gp {
     double *strip;      /* [GP_STRIP_ROWS][capacity] scratch */
     double *scratch;    /* [6][padded] scratch: features and coefficients of a point, and a block of rows */
     struct gp_base base;
+    struct gp_survey survey;
     struct gp_table *table; /* [layers], NULL without an additive part */
     bool tables_hold;       /* for the kernel and the points at hand */
     int *scratch_x;         /* [dims] */
@@ -154,6 +171,13 @@ void sofa_gp_add_layer(struct sofa_gp *gp, size_t l, const int *x, const double 
 /* gp_near.c */
 void sofa_gp_free_base(struct sofa_gp *gp);
 
+/* gp_data.c */
+double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
+/* Room for `rows` points; what was factored is forgotten when it grows, the data are kept. */
+enum sofa_code sofa_gp_reserve(struct sofa_gp *gp, size_t rows, struct sofa_err *err);
+void sofa_gp_free_rows(struct sofa_gp *gp);
+void sofa_gp_free_survey(struct gp_survey *survey);
+
 /* gp.c */
 /* The means [draws] of a point from its covariances k, whose padding is cleared. */
 void sofa_gp_means(struct sofa_gp *gp, double *k, double *mean);
@@ -164,7 +188,6 @@ double sofa_gp_deviation(const struct sofa_gp *gp, double variance); /* in the c
 void sofa_gp_covariances(struct sofa_gp *gp, const int *x, const double *u, double *coef, size_t m, double *out);
 /* The prior variance at features u. */
 double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef);
-double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
 enum sofa_code sofa_gp_reserve_draws(struct sofa_gp *gp, size_t draws, struct sofa_err *err);
 /* Sets kernel and features of the data to theta */
 void sofa_gp_set(struct sofa_gp *gp, const double *theta);

@@ -63,6 +63,8 @@ struct sofa_opt_problem {
     void *ctx;
     uint64_t seed;
     size_t budget; /* evaluations that will be made at most */
+    size_t regions_from; /* results beyond which Bayesian search looks at regions, each with its nearest results
+                            (opt/regions.h); 0: as many as are quick */
     unsigned without; /* bits below: what Bayesian search does without, to measure what each part is worth */
 };
 #define SOFA_OPT_WITHOUT_LOG 1u      /* the loss is modelled as it is, whatever the evidence says */

@@ -19,24 +19,34 @@ void sofa_opt_corner(const struct sofa_optimizer *o, int *x)
     }
 }
 
+static void random_point(struct sofa_optimizer *o, const struct sofa_region *region, int *x)
+{
+    if (!region) {
+        sofa_lattice_random(&o->seen, o->rng, x);
+        return;
+    }
+    for (size_t j = 0; j < o->problem.dims; j++)
+        x[j] = region->low[j] + (int)sofa_rng_below(o->rng, (size_t)(region->high[j] - region->low[j] + 1));
+}
+
 /* Random points that the cheap constraints allow; returns their number. */
-static size_t random_seeds(struct sofa_optimizer *o, int *x, size_t max)
+static size_t random_seeds(struct sofa_optimizer *o, const struct sofa_region *region, int *x, size_t max)
 {
     size_t n = 0;
 
     for (size_t t = 0; t < 20 * max && n < max; t++) {
-        sofa_lattice_random(&o->seen, o->rng, x + n * o->problem.dims);
+        random_point(o, region, x + n * o->problem.dims);
         n += sofa_opt_accepts(o, x + n * o->problem.dims);
     }
     return n;
 }
 
 /* A point near `from`: every dimension moves by 1 or 2 levels with probability 2/d. */
-static void mutate(struct sofa_optimizer *o, const int *from, int *x)
+static void mutate(struct sofa_optimizer *o, const struct sofa_region *region, const int *from, int *x)
 {
     for (size_t j = 0; j < o->problem.dims; j++) {
         const struct sofa_opt_dim *dim = &o->problem.dim[j];
-        int step;
+        int low = region ? region->low[j] : 0, high = region ? region->high[j] : dim->levels - 1, step;
 
         x[j] = from[j];
         if (gsl_rng_uniform(o->rng) * (double)o->problem.dims >= 2)
@@ -45,7 +55,7 @@ static void mutate(struct sofa_optimizer *o, const int *from, int *x)
         x[j] += step >= 0 ? step + 1 : step; /* -2 -1 1 2 */
         if (dim->unordered)
             x[j] = (int)sofa_rng_below(o->rng, (size_t)dim->levels);
-        x[j] = x[j] < 0 ? 0 : x[j] >= dim->levels ? dim->levels - 1 : x[j];
+        x[j] = x[j] < low ? low : x[j] > high ? high : x[j];
     }
 }
 
@@ -57,10 +67,10 @@ static enum sofa_code add_seeds(struct sofa_optimizer *o, struct sofa_search *se
 
     SOFA_TRY(sofa_search_seed(search, good < GOOD_SEEDS ? good : GOOD_SEEDS, x_good, err));
     for (; good && count < MUTANTS; count++)
-        mutate(o, x_good + sofa_rng_below(o->rng, good) * dims, room + count * dims);
-    count += random_seeds(o, room + count * dims, RANDOM_SEEDS);
+        mutate(o, search->region, x_good + sofa_rng_below(o->rng, good) * dims, room + count * dims);
+    count += random_seeds(o, search->region, room + count * dims, RANDOM_SEEDS);
     SOFA_TRY(sofa_search_seed(search, count, room, err));
-    if (search->best == SOFA_LATTICE_NONE) { /* a rare feasible point, or the end of the space */
+    if (search->best == SOFA_LATTICE_NONE && !search->region) { /* a rare feasible point, or the end of the space */
         SOFA_TRY(sofa_opt_random_point(o, room, err));
         SOFA_TRY(sofa_search_seed(search, 1, room, err));
     }
@@ -84,8 +94,9 @@ out:
     return rc;
 }
 
-enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good,
-                                int *x, struct sofa_score *result, struct sofa_err *err)
+enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, const struct sofa_region *region,
+                                size_t good, const int *x_good, int *x, struct sofa_score *result,
+                                struct sofa_err *err)
 {
     int *room = calloc((MUTANTS + RANDOM_SEEDS) * o->problem.dims, sizeof *room);
     struct sofa_search search = {0};
@@ -94,18 +105,50 @@ enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, 
     if (!room)
         return sofa_fail_nomem(err, "the search");
     SOFA_TRY(sofa_search_init(&search, &o->seen, score, o, err));
-    if (o->seen.size <= LISTED)
+    search.region = region;
+    if (o->seen.size <= LISTED && !region)
         SOFA_TRY(add_all(o, &search, room, err));
     else
         SOFA_TRY(add_seeds(o, &search, good, x_good, room, err));
     SOFA_TRY(sofa_search_run(&search, err));
     if (search.best == SOFA_LATTICE_NONE) {
         *result = (struct sofa_score){.tier = SOFA_SCORE_REFUSED};
-        SOFA_TRY(sofa_opt_random_point(o, x, err));
+        if (!region)
+            SOFA_TRY(sofa_opt_random_point(o, x, err));
         goto out;
     }
     memcpy(x, sofa_lattice_point(&search.met, search.best), o->problem.dims * sizeof *x);
     *result = search.scores[search.best];
+out:
+    free(room);
+    sofa_search_release(&search);
+    return rc;
+}
+
+enum sofa_code sofa_opt_screen(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good,
+                               size_t most, int *x, size_t *found, struct sofa_err *err)
+{
+    size_t dims = o->problem.dims, best;
+    int *room = calloc((MUTANTS + RANDOM_SEEDS) * dims, sizeof *room);
+    struct sofa_search search = {0};
+    enum sofa_code rc;
+
+    *found = 0;
+    if (!room)
+        return sofa_fail_nomem(err, "the search");
+    SOFA_TRY(sofa_search_init(&search, &o->seen, score, o, err));
+    SOFA_TRY(add_seeds(o, &search, good, x_good, room, err));
+    for (; *found < most; (*found)++) {
+        best = SOFA_LATTICE_NONE;
+        for (size_t i = 0; i < search.met.count; i++)
+            if (search.scores[i].tier != SOFA_SCORE_REFUSED &&
+                (best == SOFA_LATTICE_NONE || sofa_score_better(search.scores[i], search.scores[best])))
+                best = i;
+        if (best == SOFA_LATTICE_NONE)
+            break;
+        memcpy(x + *found * dims, sofa_lattice_point(&search.met, best), dims * sizeof *x);
+        search.scores[best].tier = SOFA_SCORE_REFUSED; /* taken */
+    }
 out:
     free(room);
     sofa_search_release(&search);

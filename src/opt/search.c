@@ -72,10 +72,12 @@ out:
     return rc;
 }
 
-/* The levels to try in a dimension that stands at `level`: into try [max], returns how many. */
-static size_t levels_to_try(const struct sofa_opt_dim *dim, int level, int *try, size_t max)
+/* The levels to try in dimension j that stands at `level`: into try [max], returns how many. */
+static size_t levels_to_try(const struct sofa_search *search, size_t j, int level, int *try, size_t max)
 {
-    const int steps[] = {level - 1, level + 1, level - 3, level + 3, 0, dim->levels - 1};
+    const struct sofa_opt_dim *dim = &search->met.dim[j];
+    int low = search->region ? search->region->low[j] : 0, high = search->region ? search->region->high[j] : dim->levels - 1;
+    const int steps[] = {level - 1, level + 1, level - 3, level + 3, low, high};
     size_t n = 0, k;
 
     if (dim->unordered && (size_t)dim->levels <= max) {
@@ -87,7 +89,7 @@ static size_t levels_to_try(const struct sofa_opt_dim *dim, int level, int *try,
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         for (k = 0; k < n && try[k] != steps[i]; k++)
             ;
-        if (k == n && steps[i] >= 0 && steps[i] < dim->levels && steps[i] != level)
+        if (k == n && steps[i] >= low && steps[i] <= high && steps[i] != level)
             try[n++] = steps[i];
     }
     return n;
@@ -135,7 +137,7 @@ static enum sofa_code find_moves(struct sofa_search *search, const int *x, struc
 
             if (!look[j])
                 continue;
-            n = levels_to_try(&search->met.dim[j], x[j], try, TRIES_MAX);
+            n = levels_to_try(search, j, x[j], try, TRIES_MAX);
             for (size_t k = 0; k < n; k++) {
                 at[j] = try[k];
                 SOFA_TRY(sofa_lattice_add(&search->met, at, &index, err));

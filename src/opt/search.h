@@ -33,12 +33,18 @@ struct sofa_near {
 typedef void sofa_score_fn(void *ctx, const struct sofa_near *near, size_t count, const int *x,
                            struct sofa_score *score);
 
+/* A box of the lattice, both ends included. */
+struct sofa_region {
+    int *low, *high; /* [dims] */
+};
+
 struct sofa_search {
     const struct sofa_lattice *seen; /* points that must not be returned */
     sofa_score_fn *score;
     void *ctx;
     size_t climbs;  /* how many seeds are climbed from */
     size_t rounds;  /* at most so many steps each */
+    const struct sofa_region *region; /* moves stay inside; NULL: everywhere */
     struct sofa_lattice met;    /* points scored in this search ... */
     struct sofa_score *scores;  /* ... and what they scored, by their index in `met` */
     size_t capacity;

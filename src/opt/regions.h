@@ -1,0 +1,48 @@
+/*
+ * Trust regions for long searches: boxes of the lattice around points of the front, of one size that grows where
+ * suggestions reach the front and shrinks where they don't (after Eriksson et al., "Scalable global optimization via local
+ * Bayesian optimization", NeurIPS 2019, in levels instead of lengths).
+ *
+ * Beyond SOFA_REGIONS_FROM results a process is no longer conditioned on all of them: a suggestion looks at a few
+ * regions, each with the results nearest to its centre, and takes the best point of all.  That bounds time and memory.
+ */
+#ifndef SOFA_OPT_REGIONS_H
+#define SOFA_OPT_REGIONS_H
+
+#include "opt/algorithm.h"
+#include "opt/search.h"
+
+#define SOFA_REGIONS_FROM 2000
+#define SOFA_REGIONS_LOOKED_AT 2 /* for one suggestion */
+
+struct sofa_regions {
+    double length; /* to either side of the centre, as a share of a dimension's levels */
+    size_t wins, losses;
+    size_t looked; /* trials that have counted as one of them */
+    struct sofa_region box;
+    bool *noted;     /* [room] results that have been held against the front */
+    size_t *front;   /* [room] trials on it, ascending */
+    double *y;       /* [room][objectives] scratch */
+    bool *kept;      /* [room] scratch */
+    size_t front_n, room, changes;
+};
+
+enum sofa_code sofa_regions_init(struct sofa_regions *regions, size_t dims, struct sofa_err *err);
+void sofa_regions_release(struct sofa_regions *regions);
+bool sofa_regions_in_use(const struct sofa_optimizer *o, size_t results);
+
+/*
+ * Brings the front up to date with the results told since the last call, and the size of the regions with how the
+ * suggestions among them did.  `counts` says which trials are feasible; `front_of` copies what of a trial is compared.
+ */
+typedef bool sofa_regions_counts_fn(const struct sofa_optimizer *o, size_t trial);
+enum sofa_code sofa_regions_update(struct sofa_regions *regions, const struct sofa_optimizer *o, size_t m,
+                                   sofa_regions_counts_fn *counts,
+                                   void (*row_of)(const struct sofa_optimizer *o, size_t trial, double *y),
+                                   struct sofa_err *err);
+/* Puts the region around a point. */
+void sofa_regions_place(struct sofa_regions *regions, const struct sofa_optimizer *o, const int *centre);
+/* Points of the front inside the region, the latest first, into x [max][dims]; returns their number. */
+size_t sofa_regions_inside(const struct sofa_regions *regions, const struct sofa_optimizer *o, int *x, size_t max);
+
+#endif
