@@ -42,10 +42,10 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     b->start = b->start < 3 ? 3 : b->start;
     b->normals = calloc(SOFA_BAYESIAN_DRAWS * SOFA_BAYESIAN_DRAWS, sizeof *b->normals);
     b->seeds = calloc(SOFA_BAYESIAN_SEEDS * p->dims, sizeof *b->seeds);
-    b->found = calloc((1 + SOFA_REGIONS_LOOKED_AT) * p->dims, sizeof *b->found);
+    b->centre = calloc(p->dims, sizeof *b->centre);
     for (size_t j = 0; j < SOFA_OPT_OBJECTIVES_MAX; j++)
         b->most[j] = -INFINITY;
-    if (!b->seeds || !b->normals || !b->found)
+    if (!b->seeds || !b->normals || !b->centre)
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_regions_init(&b->regions, p->dims, err));
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
@@ -104,7 +104,7 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->fit_z);
     free(b->normals);
     free(b->seeds);
-    free(b->found);
+    free(b->centre);
     sofa_sample_release(&b->sample);
     sofa_regions_release(&b->regions);
     free(b->near);

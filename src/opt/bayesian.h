@@ -32,7 +32,7 @@ struct bayesian {
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
     struct sofa_parts *parts; /* instead of them, where the objective is told in parts; else NULL */
     int chosen;
-    struct sofa_gp *model; /* that the acquisition asks: the chosen one, or `local` */
+    struct sofa_gp *model; /* that the acquisition asks: the chosen one, or that of the sample */
     bool plain; /* the objective as it is */
     bool fitted;
     size_t fitted_n, chosen_n, changes;
@@ -61,7 +61,7 @@ struct bayesian {
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
     struct sofa_regions regions;
-    int *found; /* [1 + SOFA_REGIONS_LOOKED_AT][dims] scratch */
+    int *centre; /* [dims] of the region */
     struct sofa_sample sample;
     double most[SOFA_OPT_OBJECTIVES_MAX]; /* [q] of the results that count, once only the front is in `points` */
     struct sofa_bayesian_near *near; /* [near_room] neighbours being scored */

@@ -77,8 +77,8 @@ enum sofa_code sofa_belief_condition(struct sofa_optimizer *o, size_t n, bool fa
         set_normals(b);
     SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
     snprintf(o->state, sizeof o->state, "GP n=%zu%s, %s kernel%s, jitter %g%s", n,
-             sofa_gp_points(gp) < n ? " by neighbours" : "", sofa_gp_additive(gp) ? "additive" : "ARD", sofa_belief_logarithm(b) ? " on the logarithm" : "",
-             sofa_gp_jitter(gp),
+             sofa_gp_points(gp) < n ? " by neighbours" : "", sofa_gp_additive(gp) ? "additive" : "ARD",
+             sofa_belief_logarithm(b) ? " on the logarithm" : "", sofa_gp_jitter(gp),
              b->own_reference ? ", the reference is out of reach" : "");
 out:
     return rc;

@@ -1,6 +1,6 @@
 /*
- * Bayesian search beyond the number of results that one process can hold (regions.h): every suggestion looks at a few
- * regions around points of the front.  Pending points are believed at their means there; fantasies are for the
+ * Bayesian search beyond the number of results that one process can hold (regions.h): a process on a sample of the
+ * results screens the space for the most promising place; the nearest results join it there.  Pending points are believed at their means there; fantasies are for the
  * scarce evaluations of a short search.
  */
 #include <math.h>
@@ -154,8 +154,8 @@ out:
     return rc;
 }
 
-/* The places to look at, the most promising first. */
-static enum sofa_code screen(struct sofa_optimizer *o, size_t n, int *centre, size_t *found, struct sofa_err *err)
+/* The most promising place in the whole space, as the sample has it, to `centre`; *found: there is one. */
+static enum sofa_code screen(struct sofa_optimizer *o, size_t n, int *centre, bool *found, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
     size_t good = 0;
@@ -165,7 +165,7 @@ static enum sofa_code screen(struct sofa_optimizer *o, size_t n, int *centre, si
     for (size_t i = b->regions.front_n; i-- > 0 && good < SOFA_BAYESIAN_SEEDS; good++)
         memcpy(b->seeds + good * o->problem.dims, sofa_lattice_point(&o->seen, b->regions.front[i]),
                o->problem.dims * sizeof *b->seeds);
-    SOFA_TRY(sofa_opt_screen(o, sofa_bayesian_score, good, b->seeds, SOFA_REGIONS_LOOKED_AT, centre, found, err));
+    SOFA_TRY(sofa_opt_screen(o, sofa_bayesian_score, good, b->seeds, centre, found, err));
 out:
     return rc;
 }
@@ -191,9 +191,7 @@ out:
 enum sofa_code sofa_local_ask(struct sofa_optimizer *o, size_t n, int *x, struct sofa_score *score, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
-    int *centre = b->found + o->problem.dims;
-    struct sofa_score found;
-    size_t centres;
+    bool found;
     enum sofa_code rc;
 
     *score = (struct sofa_score){.tier = SOFA_SCORE_REFUSED};
@@ -201,14 +199,9 @@ enum sofa_code sofa_local_ask(struct sofa_optimizer *o, size_t n, int *x, struct
     SOFA_TRY(sofa_regions_update(&b->regions, o, b->q + 1, sofa_belief_counts, row_of, err));
     note_most(o);
     SOFA_TRY(update_process(o, n, err));
-    SOFA_TRY(screen(o, n, centre, &centres, err));
-    for (size_t r = 0; r < centres; r++) {
-        SOFA_TRY(look_at(o, n, centre + r * o->problem.dims, b->found, &found, err));
-        if (found.tier == SOFA_SCORE_REFUSED || !sofa_score_better(found, *score))
-            continue;
-        *score = found;
-        memcpy(x, b->found, o->problem.dims * sizeof *x);
-    }
+    SOFA_TRY(screen(o, n, b->centre, &found, err));
+    if (found)
+        SOFA_TRY(look_at(o, n, b->centre, x, score, err));
     if (score->tier == SOFA_SCORE_REFUSED)
         rc = sofa_opt_random_point(o, x, err);
 out:

@@ -125,30 +125,25 @@ out:
     return rc;
 }
 
-enum sofa_code sofa_opt_screen(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good,
-                               size_t most, int *x, size_t *found, struct sofa_err *err)
+enum sofa_code sofa_opt_screen(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good, int *x,
+                               bool *found, struct sofa_err *err)
 {
-    size_t dims = o->problem.dims, best;
+    size_t dims = o->problem.dims, best = SOFA_LATTICE_NONE;
     int *room = calloc((MUTANTS + RANDOM_SEEDS) * dims, sizeof *room);
     struct sofa_search search = {0};
     enum sofa_code rc;
 
-    *found = 0;
     if (!room)
         return sofa_fail_nomem(err, "the search");
     SOFA_TRY(sofa_search_init(&search, &o->seen, score, o, err));
     SOFA_TRY(add_seeds(o, &search, good, x_good, room, err));
-    for (; *found < most; (*found)++) {
-        best = SOFA_LATTICE_NONE;
-        for (size_t i = 0; i < search.met.count; i++)
-            if (search.scores[i].tier != SOFA_SCORE_REFUSED &&
-                (best == SOFA_LATTICE_NONE || sofa_score_better(search.scores[i], search.scores[best])))
-                best = i;
-        if (best == SOFA_LATTICE_NONE)
-            break;
-        memcpy(x + *found * dims, sofa_lattice_point(&search.met, best), dims * sizeof *x);
-        search.scores[best].tier = SOFA_SCORE_REFUSED; /* taken */
-    }
+    for (size_t i = 0; i < search.met.count; i++)
+        if (search.scores[i].tier != SOFA_SCORE_REFUSED &&
+            (best == SOFA_LATTICE_NONE || sofa_score_better(search.scores[i], search.scores[best])))
+            best = i;
+    *found = best != SOFA_LATTICE_NONE;
+    if (*found)
+        memcpy(x, sofa_lattice_point(&search.met, best), dims * sizeof *x);
 out:
     free(room);
     sofa_search_release(&search);

@@ -17,9 +17,9 @@ enum sofa_code sofa_opt_propose(struct sofa_optimizer *o, sofa_score_fn *score, 
                                 size_t good, const int *x_good, int *x, struct sofa_score *result,
                                 struct sofa_err *err);
 
-/* The `most` best of the same seeds without a climb, seen before or not, into x [most][dims]; *found of them. */
-enum sofa_code sofa_opt_screen(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good,
-                               size_t most, int *x, size_t *found, struct sofa_err *err);
+/* The best of the same seeds without a climb, seen before or not; *found: there is one. */
+enum sofa_code sofa_opt_screen(struct sofa_optimizer *o, sofa_score_fn *score, size_t good, const int *x_good, int *x,
+                               bool *found, struct sofa_err *err);
 
 /* The most accurate end of every dimension; the middle where unknown. */
 void sofa_opt_corner(const struct sofa_optimizer *o, int *x);

@@ -5,15 +5,14 @@
 
 #include "opt/pareto.h"
 
-#define LENGTH_FIRST 0.25
-#define LENGTH_MOST 0.5 /* all levels from the middle one */
+#define LENGTH_MOST 0.5 /* all levels from the middle one: a search that comes here isn't narrowed before it fails */
 #define LENGTH_LEAST 0.05
 #define WINS 3 /* in a row, then the regions grow */
 #define LOSSES_LEAST 8 /* in a row, or half the dimensions, then they shrink */
 
 enum sofa_code sofa_regions_init(struct sofa_regions *regions, size_t dims, struct sofa_err *err)
 {
-    *regions = (struct sofa_regions){.length = LENGTH_FIRST};
+    *regions = (struct sofa_regions){.length = LENGTH_MOST};
     regions->box.low = calloc(dims, sizeof *regions->box.low);
     regions->box.high = calloc(dims, sizeof *regions->box.high);
     return regions->box.low && regions->box.high ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
@@ -87,7 +86,7 @@ static void count_result(struct sofa_regions *regions, size_t dims, bool won)
         regions->length = 2 * regions->length < LENGTH_MOST ? 2 * regions->length : LENGTH_MOST;
         regions->wins = 0;
     } else if (regions->losses == patience) {
-        regions->length = regions->length / 2 < LENGTH_LEAST ? LENGTH_FIRST : regions->length / 2;
+        regions->length = regions->length / 2 < LENGTH_LEAST ? LENGTH_MOST : regions->length / 2;
         regions->losses = 0;
     }
 }

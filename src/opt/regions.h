@@ -3,8 +3,8 @@
  * suggestions reach the front and shrinks where they don't (after Eriksson et al., "Scalable global optimization via local
  * Bayesian optimization", NeurIPS 2019, in levels instead of lengths).
  *
- * Beyond SOFA_REGIONS_FROM results a process is no longer conditioned on all of them: a suggestion looks at a few
- * regions, each with the results nearest to its centre, and takes the best point of all.  That bounds time and memory.
+ * Beyond SOFA_REGIONS_FROM results a process is no longer conditioned on all of them: a suggestion comes from one
+ * region, with a sample of the results and those nearest to its centre.  That bounds time and memory.
  */
 #ifndef SOFA_OPT_REGIONS_H
 #define SOFA_OPT_REGIONS_H
@@ -13,7 +13,6 @@
 #include "opt/search.h"
 
 #define SOFA_REGIONS_FROM 2000
-#define SOFA_REGIONS_LOOKED_AT 2 /* for one suggestion */
 
 struct sofa_regions {
     double length; /* to either side of the centre, as a share of a dimension's levels */
