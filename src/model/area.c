@@ -12,17 +12,14 @@ static const enum sofa_area part_of[SOFA_COMPONENT_COUNT] = {
     [SOFA_COMPONENT_DIV] = SOFA_AREA_SUFA,                [SOFA_COMPONENT_SCHEDULER] = SOFA_AREA_SCHEDULER,
 };
 
-double sofa_area_parts(const struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design,
-                       double area[SOFA_AREA_COUNT])
+double sofa_area_parts(const struct sofa_costs *costs, const struct sofa_hardware *hw, double area[SOFA_AREA_COUNT])
 {
-    double instances[SOFA_COMPONENT_COUNT], sum = 0;
+    double sum = 0;
 
-    sofa_costs_instances(costs, design, instances);
     for (int i = 0; i < SOFA_AREA_COUNT; i++)
         area[i] = 0;
     for (int i = 0; i < SOFA_COMPONENT_COUNT; i++)
-        area[part_of[i]] += instances[i] * hw->technology.unit[i].area_mm2 *
-                            sofa_width_factor(&hw->technology.unit[i], sofa_costs_width(costs, hw, (enum sofa_component)i));
+        area[part_of[i]] += costs->instances[i] * hw->technology.unit[i].area_mm2 * costs->factor[i];
     area[SOFA_AREA_MEMORY] = costs->token.area_mm2 + costs->weight.area_mm2 + costs->temp.area_mm2;
     for (int i = 0; i < SOFA_AREA_TOTAL_GAP; i++)
         sum += area[i];
@@ -35,5 +32,5 @@ double sofa_model_area(const struct sofa_hardware *hw, const struct sofa_design 
     struct sofa_costs costs;
 
     sofa_costs_init(&costs, hw, design);
-    return sofa_area_parts(&costs, hw, design, area);
+    return sofa_area_parts(&costs, hw, area);
 }

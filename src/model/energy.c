@@ -26,42 +26,73 @@ static struct sofa_widest widest(const struct sofa_hardware *hw, const struct so
     return w;
 }
 
-void sofa_costs_init(struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design)
-{
-    costs->widest = widest(hw, design);
-    costs->token = sofa_hardware_memory(hw, SOFA_MEMORY_TOKEN, design->token_sram_bytes);
-    costs->weight = sofa_hardware_memory(hw, SOFA_MEMORY_WEIGHT, design->weight_sram_bytes);
-    costs->temp = sofa_hardware_memory(hw, SOFA_MEMORY_TEMP, design->temp_sram_bytes);
-    costs->predictor = design->prediction == SOFA_PREDICTION_DLZS ? SOFA_COMPONENT_SHIFT_PE : SOFA_COMPONENT_MULTIPLY4_PE;
-}
-
 /* The 4-bit multiplier is 4 bits wide whatever K^ is. */
 static double predictor_bits(const struct sofa_costs *costs, double bits)
 {
     return costs->predictor == SOFA_COMPONENT_MULTIPLY4_PE ? 4 : bits;
 }
 
-void sofa_energy_layer(const struct sofa_costs *costs, const struct sofa_hardware *hw,
-                       const struct sofa_layer_settings *s, const struct sofa_operations *o,
-                       double energy[SOFA_ENERGY_COUNT])
+void sofa_costs_scale(const struct sofa_costs *costs, const struct sofa_hardware *hw,
+                      const struct sofa_layer_settings *s, double scale[SCALED_COUNT])
 {
-    energy[SOFA_ENERGY_PREDICTION] +=
+    const struct sofa_unit_cost *unit = hw->technology.unit;
+
+    scale[SCALED_SCORES] = sofa_width_factor(&unit[costs->predictor], predictor_bits(costs, s->khat_bits));
+    scale[SCALED_ENCODINGS] = sofa_width_factor(&unit[SOFA_COMPONENT_LZ_ENCODER], s->q_bits);
+    scale[SCALED_MACS] = sofa_width_factor(&unit[SOFA_COMPONENT_SUFA_MAC], s->formal_bits);
+    scale[SCALED_EXP] = sofa_width_factor(&unit[SOFA_COMPONENT_EXP], s->formal_bits);
+    scale[SCALED_DIV] = sofa_width_factor(&unit[SOFA_COMPONENT_DIV], s->formal_bits);
+}
+
+void sofa_energy_operations(const struct sofa_costs *costs, const struct sofa_hardware *hw,
+                            const struct sofa_operations *o, const double scaled[SCALED_COUNT],
+                            double energy[SOFA_ENERGY_COUNT])
+{
+    const struct sofa_unit_cost *unit = hw->technology.unit;
+
+    energy[SOFA_ENERGY_PREDICTION] =
         o->khat_adds * unit_energy(hw, costs->predictor, predictor_bits(costs, hw->widths.x)) +
-        o->score_adds * unit_energy(hw, costs->predictor, predictor_bits(costs, s->khat_bits)) +
-        o->encodings * unit_energy(hw, SOFA_COMPONENT_LZ_ENCODER, s->q_bits);
-    energy[SOFA_ENERGY_SORT] += o->sort_cycles * (unit_energy(hw, SOFA_COMPONENT_SADS_CORE, hw->widths.score) +
-                                                  unit_energy(hw, SOFA_COMPONENT_CLIP_UNIT, hw->widths.score));
-    energy[SOFA_ENERGY_GENERATION] +=
+        scaled[SCALED_SCORES] * unit[costs->predictor].energy_j +
+        scaled[SCALED_ENCODINGS] * unit[SOFA_COMPONENT_LZ_ENCODER].energy_j;
+    energy[SOFA_ENERGY_SORT] = o->sort_cycles * (unit_energy(hw, SOFA_COMPONENT_SADS_CORE, hw->widths.score) +
+                                                 unit_energy(hw, SOFA_COMPONENT_CLIP_UNIT, hw->widths.score));
+    energy[SOFA_ENERGY_GENERATION] =
         o->generation_macs * unit_energy(hw, SOFA_COMPONENT_KV_MAC, hw->widths.generation);
-    energy[SOFA_ENERGY_SUFA] += o->sufa_macs * unit_energy(hw, SOFA_COMPONENT_SUFA_MAC, s->formal_bits);
-    energy[SOFA_ENERGY_EXP] += o->sufa_lane_cycles * unit_energy(hw, SOFA_COMPONENT_EXP, s->formal_bits);
-    energy[SOFA_ENERGY_DIV] += o->sufa_lane_cycles * unit_energy(hw, SOFA_COMPONENT_DIV, s->formal_bits);
-    energy[SOFA_ENERGY_TOKEN_SRAM] +=
+    energy[SOFA_ENERGY_SUFA] = scaled[SCALED_MACS] * unit[SOFA_COMPONENT_SUFA_MAC].energy_j;
+    energy[SOFA_ENERGY_EXP] = scaled[SCALED_EXP] * unit[SOFA_COMPONENT_EXP].energy_j;
+    energy[SOFA_ENERGY_DIV] = scaled[SCALED_DIV] * unit[SOFA_COMPONENT_DIV].energy_j;
+    energy[SOFA_ENERGY_TOKEN_SRAM] =
         o->token_read * costs->token.read_j_per_byte + o->token_write * costs->token.write_j_per_byte;
-    energy[SOFA_ENERGY_WEIGHT_SRAM] +=
+    energy[SOFA_ENERGY_WEIGHT_SRAM] =
         o->weight_read * costs->weight.read_j_per_byte + o->weight_write * costs->weight.write_j_per_byte;
-    energy[SOFA_ENERGY_TEMP_SRAM] +=
+    energy[SOFA_ENERGY_TEMP_SRAM] =
         o->temp_read * costs->temp.read_j_per_byte + o->temp_write * costs->temp.write_j_per_byte;
+}
+
+/* Whose width a component is built for: the widest that any layer asks of it, the hardware's own, or the
+ * technology's. */
+enum width { WIDTH_OWN, WIDTH_KHAT, WIDTH_FORMAL, WIDTH_GENERATION, WIDTH_SCORE, WIDTH_COUNT };
+static const enum width width_of[SOFA_COMPONENT_COUNT] = {
+    [SOFA_COMPONENT_SHIFT_PE] = WIDTH_KHAT,   [SOFA_COMPONENT_LZ_ENCODER] = WIDTH_KHAT,
+    [SOFA_COMPONENT_KV_MAC] = WIDTH_GENERATION, [SOFA_COMPONENT_SUFA_MAC] = WIDTH_FORMAL,
+    [SOFA_COMPONENT_EXP] = WIDTH_FORMAL,      [SOFA_COMPONENT_DIV] = WIDTH_FORMAL,
+    [SOFA_COMPONENT_SADS_CORE] = WIDTH_SCORE, [SOFA_COMPONENT_CLIP_UNIT] = WIDTH_SCORE,
+};
+
+static void init_factors(struct sofa_costs *costs, const struct sofa_hardware *hw)
+{
+    const double bits[WIDTH_COUNT] = {
+        [WIDTH_KHAT] = costs->widest.khat,
+        [WIDTH_FORMAL] = costs->widest.formal,
+        [WIDTH_GENERATION] = hw->widths.generation,
+        [WIDTH_SCORE] = hw->widths.score,
+    };
+
+    for (int i = 0; i < SOFA_COMPONENT_COUNT; i++) {
+        const struct sofa_unit_cost *unit = &hw->technology.unit[i];
+
+        costs->factor[i] = sofa_width_factor(unit, width_of[i] == WIDTH_OWN ? unit->bits : bits[width_of[i]]);
+    }
 }
 
 /* Instances of each component in a design. */
@@ -80,36 +111,23 @@ void sofa_costs_instances(const struct sofa_costs *costs, const struct sofa_desi
     instances[SOFA_COMPONENT_SUFA_MAC] = lanes * design->sufa_columns;
 }
 
-/* The width a component is built for: the widest any layer asks of it. */
-double sofa_costs_width(const struct sofa_costs *costs, const struct sofa_hardware *hw, enum sofa_component c)
+void sofa_costs_init(struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design)
 {
-    switch (c) {
-    case SOFA_COMPONENT_SHIFT_PE:
-    case SOFA_COMPONENT_LZ_ENCODER:
-        return costs->widest.khat;
-    case SOFA_COMPONENT_KV_MAC:
-        return hw->widths.generation;
-    case SOFA_COMPONENT_SUFA_MAC:
-    case SOFA_COMPONENT_EXP:
-    case SOFA_COMPONENT_DIV:
-        return costs->widest.formal;
-    case SOFA_COMPONENT_SADS_CORE:
-    case SOFA_COMPONENT_CLIP_UNIT:
-        return hw->widths.score;
-    default:
-        return hw->technology.unit[c].bits;
-    }
+    costs->widest = widest(hw, design);
+    costs->token = sofa_hardware_memory(hw, SOFA_MEMORY_TOKEN, design->token_sram_bytes);
+    costs->weight = sofa_hardware_memory(hw, SOFA_MEMORY_WEIGHT, design->weight_sram_bytes);
+    costs->temp = sofa_hardware_memory(hw, SOFA_MEMORY_TEMP, design->temp_sram_bytes);
+    costs->predictor = design->prediction == SOFA_PREDICTION_DLZS ? SOFA_COMPONENT_SHIFT_PE : SOFA_COMPONENT_MULTIPLY4_PE;
+    sofa_costs_instances(costs, design, costs->instances);
+    init_factors(costs, hw);
 }
 
-double sofa_costs_leakage(const struct sofa_costs *costs, const struct sofa_hardware *hw, const struct sofa_design *design)
+double sofa_costs_leakage(const struct sofa_costs *costs, const struct sofa_hardware *hw)
 {
-    double instances[SOFA_COMPONENT_COUNT];
     double sum = costs->token.leakage_w + costs->weight.leakage_w + costs->temp.leakage_w;
 
-    sofa_costs_instances(costs, design, instances);
     for (int i = 0; i < SOFA_COMPONENT_COUNT; i++)
-        sum += instances[i] * hw->technology.unit[i].leakage_w *
-               sofa_width_factor(&hw->technology.unit[i], sofa_costs_width(costs, hw, (enum sofa_component)i));
+        sum += costs->instances[i] * hw->technology.unit[i].leakage_w * costs->factor[i];
     return sum;
 }
 
@@ -140,21 +158,26 @@ double sofa_model_full_power(const struct sofa_hardware *hw, const struct sofa_d
 {
     const struct sofa_layer_settings *s = design->layers > 0 ? &design->layer[0] : &hw->settings;
     struct sofa_operations cycle = busy_cycle(hw, design, s->khat_bits / 8.0, s->formal_bits / 8.0);
+    const double *of[SCALED_COUNT] = {&cycle.score_adds, &cycle.encodings, &cycle.sufa_macs, &cycle.sufa_lane_cycles,
+                                      &cycle.sufa_lane_cycles};
+    double sum = 0, scaled[SCALED_COUNT];
     struct sofa_design with = *design;
     struct sofa_costs costs;
-    double sum = 0;
 
     with.layers = 1;
     with.layer[0] = *s;
     sofa_costs_init(&costs, hw, &with);
     for (int i = 0; i < SOFA_ENERGY_COUNT; i++)
         power[i] = 0;
-    sofa_energy_layer(&costs, hw, s, &cycle, power);
+    sofa_costs_scale(&costs, hw, s, scaled);
+    for (int i = 0; i < SCALED_COUNT; i++)
+        scaled[i] *= *of[i];
+    sofa_energy_operations(&costs, hw, &cycle, scaled, power);
     power[SOFA_ENERGY_SCHEDULER] =
         with.query_lanes * unit_energy(hw, SOFA_COMPONENT_SCHEDULER, hw->technology.unit[SOFA_COMPONENT_SCHEDULER].bits);
     for (int i = 0; i < SOFA_ENERGY_COUNT; i++)
         power[i] *= design->clock_hz;
-    power[SOFA_ENERGY_LEAKAGE] = sofa_costs_leakage(&costs, hw, &with);
+    power[SOFA_ENERGY_LEAKAGE] = sofa_costs_leakage(&costs, hw);
     power[SOFA_ENERGY_INTERFACE] = bytes_per_s * hw->dram.interface_j_per_byte;
     power[SOFA_ENERGY_DRAM] = bytes_per_s * hw->dram.energy_j_per_byte;
     for (int i = 0; i < SOFA_ENERGY_COUNT; i++)

@@ -1,8 +1,8 @@
 /*
  * The analytical model: what a design costs on a workload, without simulating it.
  *
- * Equations and their sources stand beside the functions that hold them: plan.c (what one block of
- * queries does), pipeline.c (how its stages overlap), energy.c, area.c.
+ * Equations and their sources stand beside the functions that hold them: plan.c (what a block of
+ * queries is asked to do), block_tiles.h and block_time.h (what that comes to), sequence.c, energy.c, area.c.
  * Cycles, seconds, joules, mm2, bytes; double throughout.
  * A design that cannot work is a result with `feasible` false and a reason, not an error.
  */

@@ -1,24 +1,19 @@
 /*
- * A layer's blocks of queries one after the other: head by head, sequence of the batch by sequence, and
- * what they add up to.
+ * A workload's blocks of queries one after the other: layer by layer, head by head, sequence of the batch by
+ * sequence; when they are done, and what they add up to.
  */
 #ifndef SOFA_MODEL_SEQUENCE_H
 #define SOFA_MODEL_SEQUENCE_H
 
-#include "model/plan.h"
+#include "model/block.h"
 
-/* Sums over the blocks of layers. */
-struct sofa_tally {
+/* Over all layers; `of` by enum sofa_block_sum. */
+struct sofa_totals {
     double cycles;
-    double stage[SOFA_STAGE_COUNT];
-    double bytes[SOFA_TRAFFIC_COUNT];
-    struct sofa_operations o;
+    double of[SUM_COUNT];
 };
 
-/* Adds a layer.  `heads` rows of statistics, or one for all of them.  *window: see sofa_pipeline_pass;
- * of the layer before (0 before the first), and then of this one. */
-void sofa_sequence_layer(struct sofa_tally *tally, const struct sofa_plan_layer *layer,
-                         const struct sofa_workload *workload, const struct sofa_selection *selection, int heads,
-                         double *window);
+void sofa_sequence_run(struct sofa_totals *totals, const struct sofa_plan *plan, const struct sofa_plan_layer *layer,
+                       const struct sofa_workload *workload, const struct sofa_statistics *statistics);
 
 #endif

@@ -2,18 +2,18 @@
 
 #include <math.h>
 
-#include "model/pipeline.h"
-#include "model/plan.h"
+#include "model/block.h"
 
 #define TILES_MOST 1e8 /* about a minute */
 #define DEPTH 2 /* tiles a queue holds: one being filled, one being emptied */
 
 /* A block on its way: how many of its tiles have come how far. */
 struct block {
+    const struct sofa_plan *plan;
     struct sofa_plan_layer layer;
-    struct sofa_plan_head head;
-    struct sofa_plan_block plan;
-    struct sofa_pipeline_tiles tiles;
+    struct sofa_plan_block work;
+    double full, width, rest; /* tiles: so many of `width` keys, one of `rest` keys (0: none) */
+    double whole[PIPELINE_STAGES], part[PIPELINE_STAGES], sort; /* cycles of a tile; of sorting all keys at once */
     double bytes[SOFA_TRAFFIC_COUNT];
     bool spilled;
     long count; /* tiles */
@@ -28,11 +28,11 @@ struct block {
 
 /* Where the next block stands: layer, sequence of the batch, head, block. */
 struct cursor {
-    const struct sofa_hardware *hw;
     const struct sofa_design *design;
     const struct sofa_workload *workload;
     const struct sofa_statistics *statistics;
-    struct sofa_plan_layer plan;
+    struct sofa_plan plan;
+    struct sofa_plan_layer settings; /* of the layer */
     int layer, head;
     double sequence, block;
     bool all; /* the group generates everything with its first head */
@@ -63,25 +63,43 @@ static const struct sofa_selection *selection(const struct cursor *c, int group)
     return &s->head[c->layer * s->heads + (s->heads > 1 ? c->head - c->head % group : 0)];
 }
 
+/* Its tiles and bytes, by the model's formulas. */
+static void work_out(struct block *b, const struct sofa_plan_head *head)
+{
+    struct sofa_block_batch batch = {.kinds = 1, .layer = {&b->layer}, .head = {head->selection}, .block = {&b->work}};
+    const struct sofa_block_kernel *kernel;
+    struct sofa_block_detail detail;
+
+    sofa_block_kernel_find(NULL, &kernel, NULL);
+    kernel->run(b->plan, &batch, 1, NULL, &detail);
+    b->full = detail.full[0];
+    b->width = detail.width[0];
+    b->rest = detail.rest[0];
+    for (int i = 0; i < PIPELINE_STAGES; i++) {
+        b->whole[i] = detail.whole[i][0];
+        b->part[i] = detail.part[i][0];
+    }
+    b->sort = detail.sort[0];
+    for (int i = 0; i < SOFA_TRAFFIC_COUNT; i++)
+        b->bytes[i] = detail.bytes[i][0];
+}
+
 static bool next_block(struct cursor *c, struct block *b)
 {
     int group = c->workload->heads / c->workload->kv_heads;
-    double loads = 0;
+    struct sofa_plan_head head;
 
     if (c->layer == c->workload->layers)
         return false;
     if (c->head == 0 && c->block < 0.5)
-        sofa_plan_layer_init(&c->plan, c->hw, c->design, c->workload, c->statistics, c->layer);
+        sofa_plan_layer_init(&c->settings, &c->plan, c->design, c->statistics, c->layer);
     if (c->head % group == 0 && c->block < 0.5)
-        c->all = sofa_plan_generates_all(&c->plan, selection(c, group), c->statistics->heads > 1, group);
-    *b = (struct block){.layer = c->plan};
-    sofa_plan_head_init(&b->head, &b->layer, selection(c, group), c->statistics->heads > 1, c->head % group, c->all);
-    sofa_plan_block_init(&b->plan, &b->layer, &b->head, c->block);
-    sofa_pipeline_tiles_init(&b->tiles, &b->layer, &b->head, &b->plan);
-    b->count = (long)b->tiles.full + (b->tiles.rest > 0);
-    loads += b->tiles.full > 0 ? b->tiles.full * b->tiles.whole.loads : 0;
-    loads += b->tiles.rest > 0 ? b->tiles.part.loads : 0;
-    sofa_plan_block_bytes(&b->layer, &b->head, &b->plan, loads, b->bytes);
+        c->all = sofa_plan_generates_all(&c->plan, &c->settings, selection(c, group), c->statistics->heads > 1, group);
+    *b = (struct block){.plan = &c->plan, .layer = c->settings};
+    sofa_plan_head_init(&head, &c->plan, &b->layer, selection(c, group), c->statistics->heads > 1, c->head % group, c->all);
+    sofa_plan_block_init(&b->work, &c->plan, &b->layer, &head, c->block);
+    work_out(b, &head);
+    b->count = (long)b->full + (b->rest > 0);
     b->spilled = b->bytes[SOFA_TRAFFIC_SCORES] > 0;
     if (++c->block < c->plan.blocks)
         return true;
@@ -96,20 +114,21 @@ static bool next_block(struct cursor *c, struct block *b)
     return true;
 }
 
-static const struct sofa_plan_tile *tile(const struct block *b, long i)
+/* Cycles of tile i in a stage. */
+static double cycles_of(const struct block *b, long i, int stage)
 {
-    return i < (long)b->tiles.full ? &b->tiles.whole : &b->tiles.part;
+    return (i < (long)b->full ? b->whole : b->part)[stage];
 }
 
 /* Tile i's part of what the block's keys share evenly. */
 static double share(const struct block *b, long i)
 {
-    return (i < (long)b->tiles.full ? b->tiles.width : b->tiles.rest) / b->plan.keys;
+    return (i < (long)b->full ? b->width : b->rest) / b->work.keys;
 }
 
 static double operand_bytes(const struct block *b, long i)
 {
-    double khat_written = b->layer.recompute ? 0 : b->plan.khat_keys * b->layer.khat_bytes;
+    double khat_written = b->plan->recompute ? 0 : b->work.khat_keys * b->layer.khat_bytes;
     double even = b->bytes[SOFA_TRAFFIC_X] + b->bytes[SOFA_TRAFFIC_WEIGHTS] + b->bytes[SOFA_TRAFFIC_KHAT] - khat_written;
 
     return share(b, i) * even + (i == 0 ? b->bytes[SOFA_TRAFFIC_QUERIES] : 0);
@@ -131,7 +150,7 @@ static void ask(struct machine *m, enum request request, double bytes)
 {
     m->open[request] = true;
     m->since[request] = request < REQUEST_WRITE ? m->now : INFINITY;
-    m->left[request] = bytes * m->at->layer.cycles_per_byte;
+    m->left[request] = bytes * m->at->plan->cycles_per_byte;
     m->bytes += bytes;
 }
 
@@ -139,7 +158,7 @@ static void ask(struct machine *m, enum request request, double bytes)
 static void ask_dram(struct machine *m)
 {
     struct block *b = m->at, *next = m->ahead;
-    bool serial = b->layer.serial;
+    bool serial = b->plan->serial;
 
     if (!m->open[REQUEST_SELECTION] && b->loaded < b->count && b->sorted > b->loaded &&
         (serial ? b->sorted == b->count : b->loaded - b->generated < DEPTH))
@@ -160,10 +179,10 @@ static void start_dlzs(struct machine *m)
 {
     struct block *b = m->at;
     long i = b->predicted;
-    long emptied = b->spilled ? b->stored : b->layer.full_sort || b->layer.serial ? i : b->sorted;
+    long emptied = b->spilled ? b->stored : b->plan->full_sort || b->plan->serial ? i : b->sorted;
 
     if (!m->busy[DLZS] && i < b->count && b->fetched > i && i - emptied < DEPTH)
-        start(m, DLZS, ceil(tile(b, i)->stage[STAGE_DLZS]));
+        start(m, DLZS, ceil(cycles_of(b, i, STAGE_DLZS)));
 }
 
 static void start_sort(struct machine *m)
@@ -173,27 +192,27 @@ static void start_sort(struct machine *m)
 
     if (m->busy[SORT] || i == b->count)
         return;
-    if (b->layer.full_sort) {
+    if (b->plan->full_sort) {
         if (ready == b->count)
-            start(m, SORT, sofa_pipeline_sort(&b->layer, &b->head, &b->plan, &b->tiles));
-    } else if (ready > i && (!b->layer.serial || (ready == b->count)) && (b->layer.serial || i - b->generated < DEPTH)) {
-        start(m, SORT, tile(b, i)->stage[STAGE_SORT]);
+            start(m, SORT, b->sort);
+    } else if (ready > i && (!b->plan->serial || (ready == b->count)) && (b->plan->serial || i - b->generated < DEPTH)) {
+        start(m, SORT, cycles_of(b, i, STAGE_SORT));
     }
 }
 
 static void start_rest(struct machine *m)
 {
     struct block *b = m->at;
-    bool serial = b->layer.serial;
+    bool serial = b->plan->serial;
     long g = b->generated, a = b->attended;
 
     if (!m->busy[GENERATION] && g < b->count && b->sorted > g && b->loaded > g && (!serial || b->sorted == b->count) &&
         (serial || g - a < DEPTH))
-        start(m, GENERATION, ceil(tile(b, g)->stage[STAGE_GENERATION]));
+        start(m, GENERATION, ceil(cycles_of(b, g, STAGE_GENERATION)));
     if (!m->busy[SUFA] && a < b->count && b->generated > a && (!serial || b->generated == b->count))
-        start(m, SUFA, ceil(tile(b, a)->stage[STAGE_SUFA]));
+        start(m, SUFA, ceil(cycles_of(b, a, STAGE_SUFA)));
     if (!m->busy[DIVISION] && a == b->count && !b->divided)
-        start(m, DIVISION, b->layer.d);
+        start(m, DIVISION, b->plan->d);
 }
 
 static void finish_transfer(struct machine *m, enum request request)
@@ -226,11 +245,11 @@ static void finish(struct machine *m, enum server s)
     m->busy[s] = false;
     switch (s) {
     case DLZS:
-        m->writes += b->layer.recompute ? 0 : share(b, b->predicted) * b->plan.khat_keys * b->layer.khat_bytes;
+        m->writes += b->plan->recompute ? 0 : share(b, b->predicted) * b->work.khat_keys * b->layer.khat_bytes;
         b->predicted++;
         break;
     case SORT:
-        b->sorted = b->layer.full_sort ? b->count : b->sorted + 1;
+        b->sorted = b->plan->full_sort ? b->count : b->sorted + 1;
         break;
     case GENERATION:
         m->writes += share(b, b->generated) * b->bytes[SOFA_TRAFFIC_GENERATED];
@@ -313,7 +332,7 @@ enum sofa_code sofa_simulate(const struct sofa_hardware *hw, const struct sofa_d
                              const struct sofa_workload *workload, const struct sofa_statistics *statistics,
                              double *cycles, double *dram_bytes, struct sofa_err *err)
 {
-    struct cursor cursor = {.hw = hw, .design = design, .workload = workload, .statistics = statistics};
+    struct cursor cursor = {.design = design, .workload = workload, .statistics = statistics};
     char reason[SOFA_REASON_MAX];
     struct block blocks[2];
     struct machine m = {.at = &blocks[0]};
@@ -324,6 +343,7 @@ enum sofa_code sofa_simulate(const struct sofa_hardware *hw, const struct sofa_d
     if (tiles_at_most(design, workload) > TILES_MOST)
         return sofa_fail(err, SOFA_E_EVAL, "the simulation plays tile by tile, up to %.0e of them; these would be %.2g",
                          TILES_MOST, tiles_at_most(design, workload));
+    sofa_plan_init(&cursor.plan, hw, design, workload, statistics);
     next_block(&cursor, &blocks[0]);
     do {
         m.at = &blocks[which];
