@@ -59,7 +59,9 @@ struct sofa_block_detail {
     double bytes[SOFA_TRAFFIC_COUNT][SOFA_BLOCK_LANES];
 };
 
-/* What is summed over blocks, lane by lane; model.c says what follows from them. */
+#define SOFA_BLOCK_PIECES 4
+
+/* What is summed over blocks, in so many pieces; model.c says what follows from them. */
 enum sofa_block_sum {
     SUM_BYTES,
     SUM_KHAT_KEYS = SUM_BYTES + SOFA_TRAFFIC_COUNT,
@@ -76,7 +78,7 @@ enum sofa_block_sum {
     SUM_COUNT = SUM_SCALED + SCALED_COUNT
 };
 struct sofa_block_sums {
-    _Alignas(64) double of[SUM_COUNT][SOFA_BLOCK_LANES];
+    _Alignas(64) double of[SUM_COUNT][SOFA_BLOCK_PIECES];
 };
 
 struct sofa_block_kernel {

@@ -42,7 +42,7 @@ struct place {
 
 INLINE void add(const struct place *to, int which, lanes x)
 {
-    double *sum = &to->sums->of[which][to->at];
+    double *sum = &to->sums->of[which][to->at % SOFA_BLOCK_PIECES];
 
     store(sum, load(sum) + x);
 }
@@ -241,7 +241,7 @@ static void run(const struct sofa_plan *plan, struct sofa_block_batch *batch, in
 static void add_up(const struct sofa_block_sums *sums, double of[SUM_COUNT])
 {
     for (int i = 0; i < SUM_COUNT; i++)
-        of[i] = sum_of_8(sums->of[i]);
+        of[i] = sum_of_4(sums->of[i]);
 }
 
 const struct sofa_block_kernel SOFA_BLOCK_NAME = {.run = run, .add_up = add_up};

@@ -4,7 +4,7 @@
 #ifndef SOFA_MODEL_COSTS_H
 #define SOFA_MODEL_COSTS_H
 
-#include "model/block.h"
+#include "model/plan.h"
 
 /* Operand widths the units are built for: the widest of any layer. */
 struct sofa_widest {

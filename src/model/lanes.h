@@ -140,16 +140,15 @@ INLINE void gather4(lanes to[4], const double *const from[LANES])
 #endif
 }
 
-/* ((x0 + x4) + (x2 + x6)) + ((x1 + x5) + (x3 + x7)) */
-INLINE double sum_of_8(const double *x)
+/* (x0 + x2) + (x1 + x3) */
+INLINE double sum_of_4(const double *x)
 {
 #ifdef __AVX2__
-    __m256d four = _mm256_add_pd(_mm256_load_pd(x), _mm256_load_pd(x + 4));
-    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    __m128d two = _mm_add_pd(_mm_load_pd(x), _mm_load_pd(x + 2));
 
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 #else
-    return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+    return (x[0] + x[2]) + (x[1] + x[3]);
 #endif
 }
 
