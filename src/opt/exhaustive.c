@@ -158,7 +158,7 @@ static enum sofa_code exhaustive_ask(struct sofa_optimizer *o, int *x, struct so
 }
 
 const struct sofa_opt_method sofa_opt_exhaustive = {
-    .public = {"exhaustive", "every point; with exact objectives only, the points of the exact front"},
+    .public = {"exhaustive", "every point; with exact objectives only, the points of the exact front", false},
     .init = exhaustive_init,
     .ask = exhaustive_ask,
     .free = exhaustive_free,

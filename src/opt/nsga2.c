@@ -216,7 +216,7 @@ out:
 }
 
 const struct sofa_opt_method sofa_opt_nsga2 = {
-    .public = {"nsga2", "an evolving population, best by rank and crowding (NSGA-II, steady state)"},
+    .public = {"nsga2", "an evolving population, best by rank and crowding (NSGA-II, steady state)", false},
     .init = nsga2_init,
     .ask = nsga2_ask,
     .free = nsga2_free,

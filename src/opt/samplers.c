@@ -44,12 +44,12 @@ static void halton_free(struct sofa_optimizer *o)
 
 /* Points that the cheap constraints refuse are drawn again and never proposed. */
 const struct sofa_opt_method sofa_opt_random = {
-    .public = {"random", "points drawn uniformly among those that the cheap constraints allow"},
+    .public = {"random", "points drawn uniformly among those that the cheap constraints allow", false},
     .ask = sofa_opt_random_point,
 };
 
 const struct sofa_opt_method sofa_opt_halton = {
-    .public = {"halton", "a low-discrepancy sequence of points, without learning"},
+    .public = {"halton", "a low-discrepancy sequence of points, without learning", false},
     .init = halton_init,
     .ask = halton_ask,
     .free = halton_free,
