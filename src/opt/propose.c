@@ -68,8 +68,10 @@ static enum sofa_code add_seeds(struct sofa_optimizer *o, struct sofa_search *se
     SOFA_TRY(sofa_search_seed(search, good < GOOD_SEEDS ? good : GOOD_SEEDS, x_good, err));
     for (; good && count < MUTANTS; count++)
         mutate(o, search->region, x_good + sofa_rng_below(o->rng, good) * dims, room + count * dims);
-    count += random_seeds(o, search->region, room + count * dims, RANDOM_SEEDS);
     SOFA_TRY(sofa_search_seed(search, count, room, err));
+    if (o->problem.constraints > 0) /* they may part the space */
+        search->strangers = search->met.count;
+    SOFA_TRY(sofa_search_seed(search, random_seeds(o, search->region, room, RANDOM_SEEDS), room, err));
     if (search->best == SOFA_LATTICE_NONE && !search->region) { /* a rare feasible point, or the end of the space */
         SOFA_TRY(sofa_opt_random_point(o, room, err));
         SOFA_TRY(sofa_search_seed(search, 1, room, err));

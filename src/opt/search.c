@@ -220,20 +220,30 @@ out:
     return rc;
 }
 
+/* The best of the seeds [from, to) that wasn't climbed from; SOFA_LATTICE_NONE when there is none. */
+static size_t best_seed(const struct sofa_search *search, const char *climbed, size_t from, size_t to)
+{
+    size_t best = SOFA_LATTICE_NONE;
+
+    for (size_t i = from; i < to; i++)
+        if (!climbed[i] &&
+            (best == SOFA_LATTICE_NONE || sofa_score_better(search->scores[i], search->scores[best])))
+            best = i;
+    return best;
+}
+
 enum sofa_code sofa_search_run(struct sofa_search *search, struct sofa_err *err)
 {
-    size_t seeds = search->met.count, best;
+    size_t seeds = search->met.count, best, climbs = search->climbs + (search->strangers > 0 && search->climbs > 0);
     char *climbed = calloc(seeds + 1, 1);
     enum sofa_code rc = SOFA_OK;
 
     if (!climbed)
         return sofa_fail_nomem(err, "the search");
-    for (size_t k = 0; k < search->climbs && k < seeds; k++) {
-        best = SOFA_LATTICE_NONE;
-        for (size_t i = 0; i < seeds; i++)
-            if (!climbed[i] && (best == SOFA_LATTICE_NONE ||
-                                sofa_score_better(search->scores[i], search->scores[best])))
-                best = i;
+    for (size_t k = 0; k < climbs; k++) {
+        best = best_seed(search, climbed, k < search->climbs ? 0 : search->strangers, seeds);
+        if (best == SOFA_LATTICE_NONE)
+            continue;
         climbed[best] = 1;
         SOFA_TRY(climb(search, best, err));
     }

@@ -43,6 +43,8 @@ struct sofa_search {
     sofa_score_fn *score;
     void *ctx;
     size_t climbs;  /* how many seeds are climbed from */
+    size_t strangers; /* 0, or the index of the first seed that has nothing to do with good points: the best of
+                         these is climbed from as well */
     size_t rounds;  /* at most so many steps each */
     const struct sofa_region *region; /* moves stay inside; NULL: everywhere */
     struct sofa_lattice met;    /* points scored in this search ... */
