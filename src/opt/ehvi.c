@@ -177,7 +177,7 @@ static enum sofa_code note_flat(struct sofa_ehvi *ehvi, const double *reference,
                                 struct sofa_err *err)
 {
     size_t q = ehvi->q, room = 2 * n + 64;
-    bool same = ehvi->flat_n > 0 && ehvi->flat_n <= n &&
+    bool same = ehvi->flat_n > 0 && q > 0 && ehvi->flat_n <= n &&
                 memcmp(ehvi->reference, reference, q * sizeof *reference) == 0 &&
                 memcmp(ehvi->flat, c, ehvi->flat_n * q * sizeof *c) == 0;
 
@@ -190,7 +190,8 @@ static enum sofa_code note_flat(struct sofa_ehvi *ehvi, const double *reference,
         if (!ehvi->flat)
             return sofa_fail_nomem(err, "the acquisition");
     }
-    memcpy(ehvi->flat, c, n * q * sizeof *c);
+    if (n * q > 0) /* c may be NULL where there are none */
+        memcpy(ehvi->flat, c, n * q * sizeof *c);
     return SOFA_OK;
 }
 
