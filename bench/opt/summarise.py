@@ -134,7 +134,7 @@ def table_of_shares(rows):
 
 def table_of_times(rows, seconds):
     """Shares of HV* after the time of 100 evaluations; a suggestion costs what it costs on the mean of the run."""
-    names = [OURS, "optuna-tpe", "pymoo-nsga2", "optuna-gp", "botorch-plain", "botorch-mixed"]
+    names = [OURS, "optuna-tpe", "pymoo-nsga2", "optuna-gp", "botorch-plain", "botorch-ehvi", "botorch-mixed"]
     print("\n| problem | ours | " + " | ".join(names[1:]) + " |\n|" + "---|" * (len(names) + 1))
     for p in rows:
         if OURS not in rows[p] or "-" in p:
@@ -146,8 +146,8 @@ def table_of_times(rows, seconds):
             shares = []
             for each in (0.05, 0.5, 5) if spent else ():
                 n = int(100 * each / (each + statistics.median(spent))) // 10 * 10
-                share = 100 * (median(rows[p][a], n) or 0) / top if n else 0
-                shares.append(f"{share:.0f}" if n else "<10 evaluations")
+                volume = median(rows[p][a], n)
+                shares.append("no 10 evaluations" if n == 0 else "?" if volume is None else f"{100 * volume / top:.0f}")
             cells.append(", ".join(shares) or "-")
         print(f"| {p} | " + " | ".join(cells) + " |")
 
@@ -168,7 +168,7 @@ def picture(rows, name):
     matplotlib.rcParams["svg.fonttype"] = "none"
     import matplotlib.pyplot as plt
     colours = {OURS: "C3", "random": "0.6", "pymoo-nsga2": "C2", "optuna-nsga2": "C4", "optuna-tpe": "C0",
-               "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6"}
+               "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6", "botorch-ehvi": "C8"}
     shown = [p for p in rows if OURS in rows[p]]
     fig, axes = plt.subplots(3, 5, figsize=(15, 8))
     for ax in axes.flat:
