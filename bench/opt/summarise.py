@@ -170,7 +170,7 @@ def picture(rows, name):
     colours = {OURS: "C3", "random": "0.6", "pymoo-nsga2": "C2", "optuna-nsga2": "C4", "optuna-tpe": "C0",
                "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6", "botorch-ehvi": "C8"}
     shown = [p for p in rows if OURS in rows[p]]
-    fig, axes = plt.subplots(3, 5, figsize=(15, 8))
+    fig, axes = plt.subplots(4, 4, figsize=(14, 11))
     for ax in axes.flat:
         ax.axis("off")
     for ax, p in zip(axes.flat, shown):
@@ -185,9 +185,9 @@ def picture(rows, name):
         ax.set_title(p, fontsize=9)
         ax.tick_params(labelsize=6)
     handles = {label: h for ax in axes.flat for h, label in zip(*ax.get_legend_handles_labels())}
-    fig.legend(handles.values(), handles.keys(), loc="lower right", fontsize=9)
+    fig.legend(handles.values(), handles.keys(), loc="lower center", ncol=9, fontsize=8)
     fig.suptitle("hypervolume against evaluations: median, least and greatest of the seeds", fontsize=10)
-    fig.tight_layout()
+    fig.tight_layout(rect=(0, 0.03, 1, 1))
     fig.savefig(name, metadata={"Date": None})
     text = open(name).read()
     open(name, "w").write(re.sub(r"(\d\.\d)\d+", r"\1", re.sub(r"<!--.*?-->\n? *", "", text)))  # a tenth of a point will do
