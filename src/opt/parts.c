@@ -263,8 +263,8 @@ enum sofa_code sofa_parts_add(struct sofa_parts *parts, const int *x, const doub
         size_t i;
 
         SOFA_TRY(sofa_lattice_add(&kind->known, setting(parts, p, x), &i, err));
-        kind->value[i] += kind->times[i] ? (value[p] - kind->value[i]) / (double)(kind->times[i] + 1) : value[p] - kind->value[i];
         kind->times[i]++;
+        kind->value[i] = kind->times[i] == 1 ? value[p] : kind->value[i] + (value[p] - kind->value[i]) / (double)kind->times[i];
         sum += value[p];
     }
     parts->largest = fabs(sum) > parts->largest ? fabs(sum) : parts->largest;
