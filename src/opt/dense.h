@@ -13,6 +13,19 @@
 #define SOFA_DENSE_LANES 4
 #define SOFA_DENSE_ROUND(n) (((n) + SOFA_DENSE_LANES - 1) / SOFA_DENSE_LANES * SOFA_DENSE_LANES)
 
+/* The covariances of a neighbour, which differs from a base in the coordinate u; all rows are of n points. */
+struct sofa_dense_near {
+    const double *r2;     /* of the base; the neighbour's are max(0, r2 + a - b u) */
+    const double *linear; /* of the base; the neighbour's are linear + slope u + shared group */
+    const double *u, *group;
+    double a, b, slope, shared, weight; /* weight: of the Matern term */
+    /* Where there are layers: their sum at the base, and of the one that the coordinate lies in the row at the base and
+     * the neighbour's, as it is or by `combo`; else sum is NULL. */
+    const double *sum, *old, *row;
+    const unsigned short *combo; /* NULL: row is as it is */
+    const double *with[3];       /* what the covariances are multiplied with */
+};
+
 struct sofa_dense {
     const char *isa;
     /* out[4 r + c] = sum over from <= k < to of a[r lda + k] b[c ldb + k]; from and to multiples of 4 */
@@ -29,6 +42,13 @@ struct sofa_dense {
     /* out[k] = max(0, r2[k] + a - b u[k]): squared distances when one coordinate of a point moves; n is
      * rounded up to whole lanes */
     void (*nudge)(const double *r2, const double *u, double a, double b, size_t n, double *out);
+    /* k[i] = linear' + weight (1 + s + s^2/3) exp(-s) + (sum + (row' - old)), s = sqrt(5 r2'); dot[j] = k . with[j] */
+    void (*near)(const struct sofa_dense_near *near, size_t n, double *k, double *dot);
+    /* out[k] = row[combo[k]], sum[k] += out[k]; n is rounded up to whole lanes */
+    void (*look_up)(const double *row, const unsigned short *combo, size_t n, double *out, double *sum);
+    /* out[k] += row[l][combo[l][k]] for each l < tables in turn; n is rounded up to whole lanes */
+    void (*add_tables)(const double *const *row, const unsigned short *const *combo, size_t tables, size_t n,
+                       double *out);
     /* out[k] = the volume of the box [low, high] beyond c: product over j < q of
      * max(0, high[j ld + k] - max(low[j ld + k], c[j])); n is rounded up to whole lanes */
     void (*clip)(const double *low, const double *high, size_t ld, const double *c, size_t q, size_t n, double *out);

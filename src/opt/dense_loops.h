@@ -193,6 +193,97 @@ static void nudge(const double *restrict r2, const double *restrict u, double a,
     }
 }
 
+static inline void gather(const double *row, const unsigned short *combo, lanes *out)
+{
+    *out = (lanes){row[combo[0]], row[combo[1]], row[combo[2]], row[combo[3]]};
+}
+
+enum row_form { NO_LAYERS, ROW_AS_IT_IS, ROW_BY_COMBO };
+
+static inline void near_loop(const struct sofa_dense_near *at, enum row_form form, size_t n, double *restrict k,
+                             double *dot)
+{
+    const lanes zero = {0};
+    lanes dot0 = {0}, dot1 = {0}, dot2 = {0};
+
+    for (size_t i = 0; i < n; i += LANES) {
+        lanes u = load(at->u + i), q = (load(at->r2 + i) + at->a) - at->b * u, s, e, v, row;
+
+        q = 5 * (lanes)((bit_lanes)q & (q > zero));
+        s = q;
+        sqrt_lanes(&s);
+        exp_minus(&s, &e);
+        v = (load(at->linear + i) + at->slope * u) + at->shared * load(at->group + i);
+        v += at->weight * (1 + s + q * (1.0 / 3)) * e;
+        if (form == ROW_BY_COMBO)
+            gather(at->row, at->combo + i, &row);
+        else if (form == ROW_AS_IT_IS)
+            row = load(at->row + i);
+        if (form != NO_LAYERS)
+            v += load(at->sum + i) + (row - load(at->old + i));
+        memcpy(k + i, &v, sizeof v);
+        dot0 += load(at->with[0] + i) * v;
+        dot1 += load(at->with[1] + i) * v;
+        dot2 += load(at->with[2] + i) * v;
+    }
+    dot[0] = add_lanes(&dot0);
+    dot[1] = add_lanes(&dot1);
+    dot[2] = add_lanes(&dot2);
+}
+
+static void near(const struct sofa_dense_near *at, size_t n, double *k, double *dot)
+{
+    struct sofa_dense_near own = *at; /* its pointers stay in registers */
+
+    if (!own.sum)
+        near_loop(&own, NO_LAYERS, n, k, dot);
+    else if (own.combo)
+        near_loop(&own, ROW_BY_COMBO, n, k, dot);
+    else
+        near_loop(&own, ROW_AS_IT_IS, n, k, dot);
+}
+
+static void look_up(const double *restrict row, const unsigned short *restrict combo, size_t n, double *restrict out,
+                    double *restrict sum)
+{
+    for (size_t k = 0; k < n; k += LANES) {
+        lanes v, s = load(sum + k);
+
+        gather(row, combo + k, &v);
+        s += v;
+        memcpy(out + k, &v, sizeof v);
+        memcpy(sum + k, &s, sizeof s);
+    }
+}
+
+static void add_tables(const double *const *row, const unsigned short *const *combo, size_t tables, size_t n,
+                       double *restrict out)
+{
+    size_t k = 0;
+
+    for (; k + 2 * LANES <= n; k += 2 * LANES) {
+        lanes s0 = load(out + k), s1 = load(out + k + LANES), v0, v1;
+
+        for (size_t l = 0; l < tables; l++) {
+            gather(row[l], combo[l] + k, &v0);
+            gather(row[l], combo[l] + k + LANES, &v1);
+            s0 += v0;
+            s1 += v1;
+        }
+        memcpy(out + k, &s0, sizeof s0);
+        memcpy(out + k + LANES, &s1, sizeof s1);
+    }
+    for (; k < n; k += LANES) {
+        lanes s = load(out + k), v;
+
+        for (size_t l = 0; l < tables; l++) {
+            gather(row[l], combo[l] + k, &v);
+            s += v;
+        }
+        memcpy(out + k, &s, sizeof s);
+    }
+}
+
 static void clip(const double *restrict low, const double *restrict high, size_t ld, const double *restrict c,
                  size_t q, size_t n, double *restrict out)
 {
@@ -239,6 +330,9 @@ const struct sofa_dense SOFA_DENSE_NAME = {
     .matern_slope = matern_slope,
     .combine = combine,
     .nudge = nudge,
+    .near = near,
+    .look_up = look_up,
+    .add_tables = add_tables,
     .clip = clip,
     .rows = rows,
     .dot = dot,

@@ -279,6 +279,7 @@ static double add_logs(double a, double b)
 
 #define SUM_LEAST 1e-200 /* below it, plain numbers may have lost terms */
 #define REST 1e-17       /* a share of the sum that no longer shows */
+#define REST_OF_BOUND 1e-3 /* and one by which a bound may be the looser */
 
 /* The volumes of the levels in place of those of the boxes; returns all of it. */
 static double gather_levels(const struct sofa_ehvi *ehvi)
@@ -309,9 +310,11 @@ static double level_log_gain(const struct sofa_ehvi *ehvi, size_t k, double mu, 
     return ehvi->logarithm ? ehvi->levels[k].b + sofa_lognormal_log_gain(u, sd) : sofa_normal_log_h(u);
 }
 
-double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
+/* The levels from the highest down, until the rest is no more than `share` of the sum; the rest is then taken as if it
+ * gained what the highest of its levels does. */
+static double log_sum(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd, double share)
 {
-    double sum = 0, log_sum = -INFINITY, rest, gain, unit;
+    double sum = 0, logs = -INFINITY, rest, gain, unit;
 
     clip_boxes(ehvi, 0, c);
     rest = gather_levels(ehvi);
@@ -320,9 +323,11 @@ double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, d
     for (size_t k = ehvi->level_count; k-- > 0;) {
         if (!(ehvi->volume[k] > 0))
             continue;
-        gain = level_gain(ehvi, k, mu, sd);
-        if (rest * gain < REST * sum) /* it grows with b: the levels below add no more */
+        gain = level_gain(ehvi, k, mu, sd); /* it grows with b: the levels below add no more */
+        if (rest * gain < share * sum) {
+            sum += rest * gain;
             break;
+        }
         sum += ehvi->volume[k] * gain;
         rest -= ehvi->volume[k];
     }
@@ -331,15 +336,20 @@ double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, d
         return sofa_opt_log(sum) + unit;
     for (size_t k = 0; k < ehvi->level_count; k++)
         if (ehvi->volume[k] > 0)
-            log_sum = add_logs(log_sum, sofa_opt_log(ehvi->volume[k]) + level_log_gain(ehvi, k, mu, sd));
-    return log_sum + unit;
+            logs = add_logs(logs, sofa_opt_log(ehvi->volume[k]) + level_log_gain(ehvi, k, mu, sd));
+    return logs + unit;
+}
+
+double sofa_ehvi_log(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
+{
+    return log_sum(ehvi, c, mu, sd, REST);
 }
 
 /* On a linear scale it grows with the deviation.  On a logarithmic one it falls as the mean of y rises,
  * which is exp(mu + sd^2/2), and grows with the deviation where that mean stays: the mean is no less than exp(mu). */
 double sofa_ehvi_log_bound(const struct sofa_ehvi *ehvi, const double *c, double mu, double sd)
 {
-    return sofa_ehvi_log(ehvi, c, ehvi->logarithm ? mu - 0.5 * sd * sd : mu, sd);
+    return log_sum(ehvi, c, ehvi->logarithm ? mu - 0.5 * sd * sd : mu, sd, REST_OF_BOUND);
 }
 
 double sofa_ehvi_log_volume(const struct sofa_ehvi *ehvi, const double *c)

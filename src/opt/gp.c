@@ -47,8 +47,9 @@ enum sofa_code sofa_gp_new(size_t dims, const struct sofa_opt_dim *dim, bool add
     gp->kernel.inverse = sofa_gp_new_rows(3, gp->space.padded + BLOCK);
     gp->scratch = sofa_gp_new_rows(2 + BLOCK, gp->space.padded + BLOCK);
     gp->kernel.shared = calloc(gp->space.groups + 1, sizeof *gp->kernel.shared);
+    gp->group_sum = calloc(gp->space.groups + 1, sizeof *gp->group_sum);
     if (!gp->theta || !gp->factored_theta || !gp->kernel.inverse || !gp->scratch ||
-        !gp->kernel.shared || !gp->scratch_x) {
+        !gp->kernel.shared || !gp->group_sum || !gp->scratch_x) {
         rc = sofa_fail_nomem(err, "a Gaussian process");
         goto out;
     }
@@ -75,6 +76,7 @@ void sofa_gp_free(struct sofa_gp *gp)
     free(gp->factored_theta);
     free(gp->kernel.inverse);
     free(gp->kernel.shared);
+    free(gp->group_sum);
     free(gp->scratch);
     free(gp);
 }
@@ -129,21 +131,18 @@ double sofa_gp_linear(const struct sofa_gp *gp, const double *u, double *coef)
 {
     const struct gp_space *space = &gp->space;
 
-    for (size_t c = 0; c < space->columns; c++)
-        coef[c] = gp->kernel.slope[c] * u[c];
-    for (size_t g = 0; g < space->groups; g++) {
-        double sum = 0;
+    double *sum = gp->group_sum; /* one more than there are groups: of the columns without one */
 
-        if (space->group[g].columns < 2)
-            continue; /* the shared slope is the column's own */
-        for (size_t c = 0; c < space->columns; c++)
-            if (space->column[c].group == (int)g)
-                sum += u[c];
-        sum *= gp->kernel.shared[g] * space->group[g].share * space->group[g].share;
-        for (size_t c = 0; c < space->columns; c++)
-            if (space->column[c].group == (int)g)
-                coef[c] += sum;
-    }
+    memset(sum, 0, (space->groups + 1) * sizeof *sum);
+    for (size_t c = 0; c < space->columns; c++)
+        sum[space->slot[c]] += u[c];
+    for (size_t g = 0; g < space->groups; g++) /* a shared slope of one column is the column's own */
+        sum[g] *= space->group[g].columns < 2
+                      ? 0
+                      : gp->kernel.shared[g] * space->group[g].share * space->group[g].share;
+    sum[space->groups] = 0;
+    for (size_t c = 0; c < space->columns; c++)
+        coef[c] = gp->kernel.slope[c] * u[c] + sum[space->slot[c]];
     return CONSTANT_VARIANCE;
 }
 
@@ -159,8 +158,8 @@ void sofa_gp_covariances(struct sofa_gp *gp, const int *x, const double *u, doub
     gp->dense->combine(gp->u, gp->capacity, coef, space->columns, m, out);
     gp->dense->distances(gp->u, gp->capacity, u, kernel->inverse, space->columns, m, r2);
     gp->dense->matern(r2, m, kernel->scale * kernel->mix, out);
-    for (size_t l = 0; gp->additive && l < space->layers; l++)
-        sofa_gp_add_layer(gp, l, x, u, m, out);
+    if (gp->additive)
+        sofa_gp_add_layers(gp, x, u, m, out);
 }
 
 double sofa_gp_own_variance(const struct sofa_gp *gp, const double *u, double *coef)
@@ -230,6 +229,7 @@ enum sofa_code sofa_gp_condition(struct sofa_gp *gp, size_t pending, const int *
                memcmp(gp->x + same * dims, gp->factored_x + same * dims, dims * sizeof *gp->x) == 0)
             same++;
     gp->factored = 0;
+    sofa_gp_forget_steps(gp);
     SOFA_TRY(sofa_gp_factor(gp, same, rows, true, err));
     memcpy(gp->factored_theta, gp->theta, gp->index.count * sizeof *gp->theta);
     memcpy(gp->factored_x, gp->x, rows * dims * sizeof *gp->x);
@@ -277,15 +277,23 @@ double sofa_gp_deviation(const struct sofa_gp *gp, double variance)
 void sofa_gp_deviations(struct sofa_gp *gp, size_t count, const double *variance, double *sd)
 {
     size_t ld = gp->capacity, end = SOFA_DENSE_ROUND(gp->rows);
-    double *k = gp->strip, left[SOFA_GP_BATCH] = {0}, sums[BLOCK * BLOCK];
+    double *k = gp->strip, *t = gp->strip + GP_STRIP_T * ld, left[SOFA_GP_BATCH] = {0}, sums[BLOCK * BLOCK];
 
     memcpy(left, variance, count * sizeof *left);
-    for (size_t ib = 0; ib < end; ib += BLOCK)
+    for (size_t ib = 0; count == 1 && ib < end; ib += BLOCK) {
+        gp->dense->rows(gp->inverse + ib * ld, ld, k, 0, ib + BLOCK, t + ib);
+        for (size_t r = 0; r < BLOCK; r++)
+            left[0] -= t[ib + r] * t[ib + r];
+    }
+    for (size_t ib = 0; count > 1 && ib < end; ib += BLOCK)
         for (size_t cb = 0; cb < count; cb += BLOCK) {
             gp->dense->dots(gp->inverse + ib * ld, ld, k + cb * ld, ld, 0, ib + BLOCK, sums);
             for (size_t c = 0; c < BLOCK; c++)
-                for (size_t r = 0; r < BLOCK; r++)
-                    left[cb + c] -= sums[r * BLOCK + c] * sums[r * BLOCK + c];
+                for (size_t r = 0; r < BLOCK; r++) {
+                    double v = t[(cb + c) * ld + ib + r] = sums[r * BLOCK + c];
+
+                    left[cb + c] -= v * v;
+                }
         }
     for (size_t c = 0; c < count; c++)
         sd[c] = sofa_gp_deviation(gp, left[c]);

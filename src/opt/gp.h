@@ -92,8 +92,11 @@ void sofa_gp_predict(struct sofa_gp *gp, size_t count, const int *const *x, doub
  *
  *   c' - k'.K^-1.k' = c' + k.p - 2 k'.p - d.K^-1.d,
  *
- * and without the last term, which is not negative, a bound that costs O(n).  A search looks at the bounds and
- * asks only for the deviations that may matter.
+ * and without the last term, which is not negative, a bound that costs O(n).  By Cauchy and Schwarz's inequality
+ * that term is no less than (d.s)^2 / s.K.s for any s.  With s = K^-1 d of a neighbour in the same dimension, be it of
+ * an earlier base, that is nearly all of it: a step along a dimension tells much the same wherever it is taken.  So
+ * the first neighbour of a dimension whose deviation is asked for leaves its s behind.  A search looks at the bounds
+ * and asks only for the deviations that may matter.
  *
  * The base holds until the next condition; `count` neighbours are kept in numbered slots.
  */

@@ -31,6 +31,7 @@ struct gp_space {
     const struct sofa_opt_dim *dim;
     size_t columns, padded; /* padded: rounded up to lanes */
     struct gp_column *column;
+    size_t *slot; /* [columns] the group of a column, or `groups` where it has none */
     size_t lengths, groups, layers;
     struct gp_group *group;
     struct gp_layer *layer;
@@ -61,6 +62,12 @@ struct gp_kernel {
     double *shared;        /* [groups] t_g */
 };
 
+/* What a step along a dimension tells; see gp.h. */
+struct gp_step {
+    double squares; /* s.K.s, 0: none is known */
+    double base;    /* s.k of the base at hand */
+};
+
 /* A point whose neighbours are predicted: its covariances part by part. */
 struct gp_base {
     int *x;           /* [dims] */
@@ -72,10 +79,15 @@ struct gp_base {
     double *layer_sum; /* [capacity] */
     double *group;    /* [groups][capacity] sum of the features of a group */
     double *weight;   /* [capacity] K^-1 k */
-    double *scratch;  /* [capacity] */
+    double *k;        /* [capacity] */
+    double *solved;   /* [capacity] L^-1 k */
     double explained; /* k.K^-1.k */
+    bool groups_hold; /* for the points at hand */
+    struct gp_step *step; /* [dims], for the factor at hand */
+    double *steps;        /* [dims][capacity] s */
     double *slots;    /* [slot_count][capacity] covariances of the neighbours */
     double *variance; /* [slot_count] their prior variances */
+    size_t *moved;    /* [slot_count] the dimension in which they differ, SOFA_GP_MIXED */
     size_t slot_count;
 };
 
@@ -86,6 +98,13 @@ struct gp_table {
     double *value;         /* [combos][padded] */
     bool *known;           /* [combos] rows that hold */
     unsigned short *combo; /* [capacity] of the points */
+};
+
+/* Tables that are looked up one after the other. */
+struct gp_lookup {
+    const double **row;           /* [layers] */
+    const unsigned short **combo; /* [layers] */
+    size_t count;
 };
 
 /* All points that were told, of which the process takes those near a place. */
@@ -104,8 +123,8 @@ struct gp_survey {
     size_t base;     /* ... their number: the first of the data */
 };
 
-/* Rows of the scratch: covariances of a batch, or while fitting four rows each of what is named. */
-enum { GP_STRIP_K = 0, GP_STRIP_W = 0, GP_STRIP_G = 4, GP_STRIP_VALUE = 8, GP_STRIP_R2 = 9, GP_STRIP_ROWS = 10 };
+/* Rows of the scratch: covariances of a batch and (T) L^-1 times them, or while fitting four rows each of what is named. */
+enum { GP_STRIP_K = 0, GP_STRIP_W = 0, GP_STRIP_G = 4, GP_STRIP_VALUE = 8, GP_STRIP_R2 = 9, GP_STRIP_T = 10, GP_STRIP_ROWS = 18 };
 
 struct sofa_gp {
     struct gp_space space;
@@ -131,10 +150,12 @@ struct sofa_gp {
     double *innovation; /* [draws][capacity] L^-1 z */
     double *weight;     /* [draws][capacity] K^-1 z */
     double *strip;      /* [GP_STRIP_ROWS][capacity] scratch */
+    double *group_sum;  /* [groups + 1] scratch */
     double *scratch;    /* [6][padded] scratch: features and coefficients of a point, and a block of rows */
     struct gp_base base;
     struct gp_survey survey;
     struct gp_table *table; /* [layers], NULL without an additive part */
+    struct gp_lookup lookup; /* scratch */
     bool tables_hold;       /* for the kernel and the points at hand */
     int *scratch_x;         /* [dims] */
     double jitter;
@@ -165,11 +186,17 @@ void sofa_gp_free_tables(struct sofa_gp *gp);
 /* Makes the tables hold for the kernel and the first `rows` points of gp->x. */
 void sofa_gp_set_tables(struct sofa_gp *gp, bool same_kernel, size_t rows);
 double sofa_gp_layer_weight(const struct sofa_gp *gp);
-/* out[k] += layer l's part of the covariance of point x, with features u, and point k < m */
-void sofa_gp_add_layer(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m, double *out);
+/* out[k] += the additive part of the covariance of point x, with features u, and point k < m, layer by layer */
+void sofa_gp_add_layers(struct sofa_gp *gp, const int *x, const double *u, size_t m, double *out);
+/* Layer l's part for point x, with features u: by the `combo` of its table, or where that hasn't one (NULL) for the
+ * points k < m, in the scratch's row GP_STRIP_VALUE. */
+const double *sofa_gp_layer_row(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m,
+                                const unsigned short **combo);
 
 /* gp_near.c */
+#define SOFA_GP_MIXED ((size_t)-1)
 void sofa_gp_free_base(struct sofa_gp *gp);
+void sofa_gp_forget_steps(struct sofa_gp *gp); /* and what else goes with the factor and the points */
 
 /* gp_data.c */
 double *sofa_gp_new_rows(size_t rows, size_t length); /* zeroed, 64-byte aligned; NULL: no memory */
@@ -181,7 +208,8 @@ void sofa_gp_free_survey(struct gp_survey *survey);
 /* gp.c */
 /* The means [draws] of a point from its covariances k, whose padding is cleared. */
 void sofa_gp_means(struct sofa_gp *gp, double *k, double *mean);
-/* The deviations of `count` points from the covariances in the strip and their prior variances. */
+/* The deviations of `count` points from the covariances in the strip and their prior variances; L^-1 times the
+ * covariances is left in the strip. */
 void sofa_gp_deviations(struct sofa_gp *gp, size_t count, const double *variance, double *sd);
 double sofa_gp_deviation(const struct sofa_gp *gp, double variance); /* in the caller's units */
 /* Covariances of a point x with features u (coef: scratch [padded]) and rows [0, m) to out. */

@@ -62,6 +62,9 @@ void sofa_gp_free_tables(struct sofa_gp *gp)
         free(gp->table[l].combo);
     }
     free(gp->table);
+    free(gp->lookup.row);
+    free(gp->lookup.combo);
+    gp->lookup = (struct gp_lookup){0};
     gp->table = NULL;
     gp->tables_hold = false;
 }
@@ -73,7 +76,9 @@ enum sofa_code sofa_gp_new_tables(struct sofa_gp *gp, struct sofa_err *err)
     if (!gp->additive)
         return SOFA_OK;
     gp->table = calloc(space->layers, sizeof *gp->table);
-    if (!gp->table)
+    gp->lookup.row = calloc(space->layers, sizeof *gp->lookup.row);
+    gp->lookup.combo = calloc(space->layers, sizeof *gp->lookup.combo);
+    if (!gp->table || !gp->lookup.row || !gp->lookup.combo)
         return sofa_fail_nomem(err, "a Gaussian process");
     for (size_t l = 0; l < space->layers; l++) {
         struct gp_table *table = &gp->table[l];
@@ -157,25 +162,46 @@ static const double *table_row(struct sofa_gp *gp, size_t l, size_t combo, const
     return row;
 }
 
-void sofa_gp_add_layer(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m, double *out)
+/* value[k] += layer l's part for the points k < m, without a table. */
+static void add_computed(struct sofa_gp *gp, size_t l, const double *u, size_t m, double *value)
 {
     const struct gp_layer *layer = &gp->space.layer[l];
-    const unsigned short *combo;
-    const double *row;
+    double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
 
-    if (gp->tables_hold && gp->table[l].combos) {
-        row = table_row(gp, l, combo_of(&gp->space, layer, x), u);
-        combo = gp->table[l].combo;
-        for (size_t k = 0; k < m; k += SOFA_DENSE_LANES) { /* m is whole lanes */
-            out[k] += row[combo[k]];
-            out[k + 1] += row[combo[k + 1]];
-            out[k + 2] += row[combo[k + 2]];
-            out[k + 3] += row[combo[k + 3]];
-        }
-        return;
-    }
     gp->dense->distances(gp->u + layer->from * gp->capacity, gp->capacity, u + layer->from,
-                         gp->kernel.inverse_layer + layer->from, layer->to - layer->from, m,
-                         gp->strip + GP_STRIP_R2 * gp->capacity);
-    gp->dense->matern(gp->strip + GP_STRIP_R2 * gp->capacity, m, sofa_gp_layer_weight(gp), out);
+                         gp->kernel.inverse_layer + layer->from, layer->to - layer->from, m, r2);
+    gp->dense->matern(r2, m, sofa_gp_layer_weight(gp), value);
+}
+
+const double *sofa_gp_layer_row(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m,
+                                const unsigned short **combo)
+{
+    double *value = gp->strip + GP_STRIP_VALUE * gp->capacity;
+
+    *combo = NULL;
+    if (gp->tables_hold && gp->table[l].combos) {
+        *combo = gp->table[l].combo;
+        return table_row(gp, l, combo_of(&gp->space, &gp->space.layer[l], x), u);
+    }
+    memset(value, 0, m * sizeof *value);
+    add_computed(gp, l, u, m, value);
+    return value;
+}
+
+void sofa_gp_add_layers(struct sofa_gp *gp, const int *x, const double *u, size_t m, double *out)
+{
+    struct gp_lookup *lookup = &gp->lookup;
+
+    lookup->count = 0;
+    for (size_t l = 0; l < gp->space.layers; l++) {
+        if (gp->tables_hold && gp->table[l].combos) {
+            lookup->row[lookup->count] = table_row(gp, l, combo_of(&gp->space, &gp->space.layer[l], x), u);
+            lookup->combo[lookup->count++] = gp->table[l].combo;
+            continue;
+        }
+        gp->dense->add_tables(lookup->row, lookup->combo, lookup->count, m, out);
+        lookup->count = 0;
+        add_computed(gp, l, u, m, out);
+    }
+    gp->dense->add_tables(lookup->row, lookup->combo, lookup->count, m, out);
 }

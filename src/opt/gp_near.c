@@ -13,20 +13,25 @@ void sofa_gp_free_base(struct sofa_gp *gp)
     free(gp->base.room);
     free(gp->base.slots);
     free(gp->base.variance);
+    free(gp->base.moved);
+    free(gp->base.step);
+    free(gp->base.steps);
     gp->base = (struct gp_base){0};
 }
 
 static enum sofa_code reserve(struct sofa_gp *gp, struct sofa_err *err)
 {
     struct gp_base *base = &gp->base;
-    size_t ld = gp->capacity, rows = 5 + gp->space.layers + gp->space.groups;
+    size_t ld = gp->capacity, rows = 6 + gp->space.layers + gp->space.groups;
 
     if (base->room)
         return SOFA_OK;
     base->x = calloc(gp->space.dims, sizeof *base->x);
     base->u = calloc(gp->space.padded + 1, sizeof *base->u);
     base->room = sofa_gp_new_rows(rows, ld);
-    if (!base->x || !base->u || !base->room) {
+    base->step = calloc(gp->space.dims, sizeof *base->step);
+    base->steps = sofa_gp_new_rows(gp->space.dims, ld);
+    if (!base->x || !base->u || !base->room || !base->step || !base->steps) {
         sofa_gp_free_base(gp);
         return sofa_fail_nomem(err, "a Gaussian process");
     }
@@ -34,8 +39,9 @@ static enum sofa_code reserve(struct sofa_gp *gp, struct sofa_err *err)
     base->r2 = base->room + ld;
     base->layer_sum = base->room + 2 * ld;
     base->weight = base->room + 3 * ld;
-    base->scratch = base->room + 4 * ld;
-    base->layers = base->room + 5 * ld;
+    base->solved = base->room + 4 * ld;
+    base->k = base->room + 5 * ld;
+    base->layers = base->room + 6 * ld;
     base->group = base->layers + gp->space.layers * ld;
     return SOFA_OK;
 }
@@ -48,17 +54,29 @@ static enum sofa_code reserve_slots(struct sofa_gp *gp, size_t count, struct sof
         return SOFA_OK;
     free(base->slots);
     free(base->variance);
+    free(base->moved);
     base->slots = sofa_gp_new_rows(count, gp->capacity);
     base->variance = calloc(count, sizeof *base->variance);
-    base->slot_count = base->slots && base->variance ? count : 0;
+    base->moved = calloc(count, sizeof *base->moved);
+    base->slot_count = base->slots && base->variance && base->moved ? count : 0;
     return base->slot_count ? SOFA_OK : sofa_fail_nomem(err, "a Gaussian process");
 }
 
-/* The additive part of layer l at x with features u, into out. */
-static void layer_row(struct sofa_gp *gp, size_t l, const int *x, const double *u, size_t m, double *out)
+/* The additive part of layer l at the base, into its row and onto the sum. */
+static void set_layer(struct sofa_gp *gp, size_t l, size_t m)
 {
-    memset(out, 0, m * sizeof *out);
-    sofa_gp_add_layer(gp, l, x, u, m, out);
+    struct gp_base *base = &gp->base;
+    const unsigned short *combo;
+    const double *row = sofa_gp_layer_row(gp, l, base->x, base->u, m, &combo);
+    double *out = base->layers + l * gp->capacity;
+
+    if (combo) {
+        gp->dense->look_up(row, combo, m, out, base->layer_sum);
+        return;
+    }
+    memcpy(out, row, m * sizeof *out);
+    for (size_t k = 0; k < m; k++)
+        base->layer_sum[k] += out[k];
 }
 
 static void sum_groups(struct sofa_gp *gp, size_t m)
@@ -70,6 +88,7 @@ static void sum_groups(struct sofa_gp *gp, size_t m)
         if (gp->space.column[c].group >= 0)
             for (size_t k = 0; k < m; k++)
                 gp->base.group[(size_t)gp->space.column[c].group * ld + k] += gp->u[c * ld + k];
+    gp->base.groups_hold = true;
 }
 
 /* The base's own K^-1 k and k.K^-1.k. */
@@ -77,7 +96,7 @@ static void set_weight(struct sofa_gp *gp, size_t m)
 {
     struct gp_base *base = &gp->base;
     size_t ld = gp->capacity;
-    double *k = gp->strip, *t = base->scratch;
+    double *k = base->k, *t = base->solved;
 
     memcpy(k, base->linear, m * sizeof *k);
     gp->dense->matern(base->r2, m, gp->kernel.scale * gp->kernel.mix, k);
@@ -90,6 +109,16 @@ static void set_weight(struct sofa_gp *gp, size_t m)
     for (size_t ib = 0; ib < m; ib += BLOCK)
         gp->dense->rows(gp->inverse_t + ib * ld, ld, t, ib, m, base->weight + ib);
     base->explained = gp->dense->dot(t, t, m);
+    for (size_t j = 0; j < gp->space.dims; j++)
+        if (base->step[j].squares > 0)
+            base->step[j].base = gp->dense->dot(base->steps + j * ld, k, m);
+}
+
+void sofa_gp_forget_steps(struct sofa_gp *gp)
+{
+    gp->base.groups_hold = false;
+    for (size_t j = 0; gp->base.step && j < gp->space.dims; j++)
+        gp->base.step[j].squares = 0;
 }
 
 enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, size_t count, struct sofa_err *err)
@@ -108,13 +137,11 @@ enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, size_t count, 
         base->linear[k] = constant;
     gp->dense->combine(gp->u, ld, coef, gp->space.columns, m, base->linear);
     gp->dense->distances(gp->u, ld, base->u, gp->kernel.inverse, gp->space.columns, m, base->r2);
-    sum_groups(gp, m);
+    if (!base->groups_hold)
+        sum_groups(gp, m);
     memset(base->layer_sum, 0, m * sizeof *base->layer_sum);
-    for (size_t l = 0; gp->additive && l < gp->space.layers; l++) {
-        layer_row(gp, l, x, base->u, m, base->layers + l * ld);
-        for (size_t k = 0; k < m; k++)
-            base->layer_sum[k] += base->layers[l * ld + k];
-    }
+    for (size_t l = 0; gp->additive && l < gp->space.layers; l++)
+        set_layer(gp, l, m);
     set_weight(gp, m);
 out:
     return rc;
@@ -144,60 +171,130 @@ static size_t layer_of(const struct gp_space *space, size_t column)
 {
     size_t l = 0;
 
-    while (column >= space->layer[l].to)
+    while (l + 1 < space->layers && column >= space->layer[l].to)
         l++;
     return l;
 }
 
-/* Covariances of the point x with features u, which differ from the base's in columns [from, to), into k. */
-static void near_row(struct sofa_gp *gp, const int *x, const double *u, size_t from, size_t to, size_t m, double *k)
+/* Covariances of the point x with features u, which differ from the base's in columns [from, to), into k, and their
+ * products with the weights of the first draw and of the base and with `step`. */
+static void near_row(struct sofa_gp *gp, const int *x, const double *u, size_t from, size_t to, size_t m,
+                     const double *step, double *k, double *dot)
 {
     struct gp_base *base = &gp->base;
-    double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity, *row = gp->strip + GP_STRIP_VALUE * gp->capacity;
-    const double *old;
+    double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
+    size_t layer = layer_of(&gp->space, from);
+    struct sofa_dense_near at = {.r2 = r2, .linear = k, .u = gp->u, .group = gp->u,
+                                 .weight = gp->kernel.scale * gp->kernel.mix,
+                                 .with = {gp->weight, base->weight, step}};
 
     memcpy(k, base->linear, m * sizeof *k);
+    if (gp->additive) { /* before r2, which is scratch there */
+        at.sum = base->layer_sum;
+        at.old = at.row = base->layers + layer * gp->capacity;
+        if (from < to)
+            at.row = sofa_gp_layer_row(gp, layer, x, u, m, &at.combo);
+    }
     memcpy(r2, base->r2, m * sizeof *r2);
     for (size_t c = from; c < to; c++)
         if (u[c] != base->u[c])
             move_column(gp, c, u[c], m, r2, k);
-    gp->dense->matern(r2, m, gp->kernel.scale * gp->kernel.mix, k);
-    if (!gp->additive || from == to)
-        return;
-    old = base->layers + layer_of(&gp->space, from) * gp->capacity;
-    layer_row(gp, layer_of(&gp->space, from), x, u, m, row);
-    for (size_t i = 0; i < m; i++)
-        k[i] += base->layer_sum[i] + (row[i] - old[i]);
+    gp->dense->near(&at, m, k, dot);
+}
+
+/* The same in one pass where the column `c` alone differs. */
+static void near_row_of_column(struct sofa_gp *gp, const int *x, const double *u, size_t c, size_t m,
+                               const double *step, double *k, double *dot)
+{
+    const struct gp_column *column = &gp->space.column[c];
+    const struct gp_kernel *kernel = &gp->kernel;
+    struct gp_base *base = &gp->base;
+    size_t ld = gp->capacity, layer;
+    double delta = u[c] - base->u[c], scale = kernel->inverse[c];
+    struct sofa_dense_near at = {.r2 = base->r2, .linear = base->linear, .u = gp->u + c * ld, .group = gp->u + c * ld,
+                                 .a = scale * delta * (u[c] + base->u[c]), .b = 2 * scale * delta,
+                                 .weight = kernel->scale * kernel->mix,
+                                 .with = {gp->weight, base->weight, step}};
+
+    if (column->group >= 0) {
+        const struct gp_group *group = &gp->space.group[column->group];
+
+        at.slope = kernel->slope[c] * delta;
+        at.shared = group->columns < 2 ? 0 : kernel->shared[column->group] * group->share * group->share * delta;
+        at.group = base->group + (size_t)column->group * ld;
+    }
+    if (gp->additive) {
+        layer = layer_of(&gp->space, c);
+        at.sum = base->layer_sum;
+        at.old = base->layers + layer * ld;
+        at.row = sofa_gp_layer_row(gp, layer, x, u, m, &at.combo);
+    }
+    gp->dense->near(&at, m, k, dot);
+}
+
+/* The dimension of the columns [from, to), SOFA_GP_MIXED where there are several or none. */
+static size_t moved_dim(const struct gp_space *space, size_t from, size_t to)
+{
+    return from < to && space->column[from].dim == space->column[to - 1].dim ? space->column[from].dim : SOFA_GP_MIXED;
 }
 
 void sofa_gp_near(struct sofa_gp *gp, size_t slot, const int *x, double *mean, double *sd_bound)
 {
-    size_t columns = gp->space.columns, from, to, m = SOFA_DENSE_ROUND(gp->rows);
-    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded, *k = gp->base.slots + slot * gp->capacity, bound;
+    struct gp_base *base = &gp->base;
+    size_t columns = gp->space.columns, from, to, m = SOFA_DENSE_ROUND(gp->rows), j;
+    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded, *k = base->slots + slot * gp->capacity;
+    double dot[3], bound, *step;
 
     sofa_gp_features(gp, x, u);
-    for (from = 0; from < columns && u[from] == gp->base.u[from]; from++)
+    for (from = 0; from < columns && u[from] == base->u[from]; from++)
         ;
-    for (to = columns; to > from && u[to - 1] == gp->base.u[to - 1]; to--)
+    for (to = columns; to > from && u[to - 1] == base->u[to - 1]; to--)
         ;
-    near_row(gp, x, u, from, to, m, k);
-    if (gp->additive && from == to) /* the base itself */
-        for (size_t i = 0; i < gp->rows; i++)
-            k[i] += gp->base.layer_sum[i];
-    sofa_gp_means(gp, k, mean);
-    gp->base.variance[slot] = sofa_gp_own_variance(gp, u, coef);
-    bound = gp->base.variance[slot] + gp->base.explained - 2 * gp->dense->dot(k, gp->base.weight, m);
-    *sd_bound = sofa_gp_deviation(gp, bound < gp->base.variance[slot] ? bound : gp->base.variance[slot]);
+    base->moved[slot] = j = moved_dim(&gp->space, from, to);
+    step = base->steps + (j == SOFA_GP_MIXED ? 0 : j) * gp->capacity;
+    if (to == from + 1)
+        near_row_of_column(gp, x, u, from, m, step, k, dot);
+    else
+        near_row(gp, x, u, from, to, m, step, k, dot);
+    for (size_t i = gp->rows; i < m; i++)
+        k[i] = 0; /* the weights were 0 there */
+    mean[0] = gp->centre + gp->spread * dot[0];
+    for (size_t f = 1; f < gp->draws; f++)
+        mean[f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * gp->capacity, k, m);
+    base->variance[slot] = sofa_gp_own_variance(gp, u, coef);
+    bound = base->variance[slot] + base->explained - 2 * dot[1];
+    if (j != SOFA_GP_MIXED && base->step[j].squares > 0)
+        bound -= (dot[2] - base->step[j].base) * (dot[2] - base->step[j].base) / base->step[j].squares;
+    *sd_bound = sofa_gp_deviation(gp, bound < base->variance[slot] ? bound : base->variance[slot]);
+}
+
+/* Keeps the step to a neighbour, from L^-1 times its covariances, if it is the first in its dimension. */
+static void note_step(struct sofa_gp *gp, size_t slot, double *t, size_t m)
+{
+    struct gp_base *base = &gp->base;
+    size_t j = base->moved[slot], ld = gp->capacity;
+    double *step;
+
+    if (j == SOFA_GP_MIXED || base->step[j].squares > 0)
+        return;
+    for (size_t i = 0; i < m; i++)
+        t[i] -= base->solved[i];
+    step = base->steps + j * ld;
+    for (size_t ib = 0; ib < m; ib += BLOCK)
+        gp->dense->rows(gp->inverse_t + ib * ld, ld, t, ib, m, step + ib);
+    base->step[j] = (struct gp_step){.squares = gp->dense->dot(t, t, m), .base = gp->dense->dot(step, base->k, m)};
 }
 
 void sofa_gp_near_deviations(struct sofa_gp *gp, size_t count, const size_t *slots, double *sd)
 {
-    size_t m = SOFA_DENSE_ROUND(gp->rows);
-    double variance[SOFA_GP_BATCH];
+    size_t m = SOFA_DENSE_ROUND(gp->rows), ld = gp->capacity;
+    double variance[SOFA_GP_BATCH] = {0};
 
     for (size_t c = 0; c < count; c++) {
-        memcpy(gp->strip + c * gp->capacity, gp->base.slots + slots[c] * gp->capacity, m * sizeof *gp->strip);
+        memcpy(gp->strip + c * ld, gp->base.slots + slots[c] * ld, m * sizeof *gp->strip);
         variance[c] = gp->base.variance[slots[c]];
     }
     sofa_gp_deviations(gp, count, variance, sd);
+    for (size_t c = 0; c < count; c++)
+        note_step(gp, slots[c], gp->strip + (GP_STRIP_T + c) * ld, m);
 }

@@ -255,6 +255,50 @@ static void neighbours_of_a_base_are_predicted_as_any_point(void **state)
     gsl_rng_free(rng);
 }
 
+/* By how much the bounds at all neighbours of a base exceed the deviations; `settled`: which are asked for. */
+static double sum_of_gaps(struct sofa_gp *gp, const int *base, bool settled)
+{
+    const size_t slot = 0;
+    double sum = 0, mean, sd, bound;
+    int near[6];
+    const int *probe[1] = {near};
+
+    assert_int_equal(sofa_gp_set_base(gp, base, 1, NULL), SOFA_OK);
+    for (size_t j = 0; j < 6; j++)
+        for (int l = 0; l < mixed[j].levels; l++) {
+            memcpy(near, base, sizeof near);
+            near[j] = l;
+            sofa_gp_predict(gp, 1, probe, &mean, &sd);
+            sofa_gp_near(gp, slot, near, &mean, &bound);
+            assert_true(bound >= sd * (1 - 1e-6));
+            sum += bound - sd;
+            if (settled)
+                sofa_gp_near_deviations(gp, 1, &slot, &sd);
+        }
+    return sum;
+}
+
+static void a_step_once_known_tightens_the_bounds_of_its_dimension(void **state)
+{
+    gsl_rng *rng = sofa_rng_new(17, 0);
+    struct sofa_gp *gp = new_gp(true);
+    double z[40], known, unknown;
+    int x[40 * 6];
+
+    (void)state;
+    random_data(rng, 40, x, z);
+    assert_int_equal(sofa_gp_data(gp, 38, x, z, NULL), SOFA_OK);
+    assert_int_equal(sofa_gp_condition(gp, 0, NULL, 1, NULL, NULL), SOFA_OK);
+    unknown = sum_of_gaps(gp, x + 39 * 6, false);
+    sum_of_gaps(gp, x + 38 * 6, true); /* another base: its steps serve */
+    known = sum_of_gaps(gp, x + 39 * 6, false);
+    assert_true(known < 0.1 * unknown);
+    assert_int_equal(sofa_gp_condition(gp, 0, NULL, 1, NULL, NULL), SOFA_OK);
+    assert_true(sum_of_gaps(gp, x + 39 * 6, false) == unknown); /* with the factor they are forgotten */
+    sofa_gp_free(gp);
+    gsl_rng_free(rng);
+}
+
 /* The additive part comes from tables where a layer has few combinations, else point by point. */
 static void a_layer_of_many_levels_is_predicted_without_a_table(void **state)
 {
@@ -374,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_fit_climbs_and_recovers_the_function),
         cmocka_unit_test(appended_points_give_the_bits_of_a_new_factor),
         cmocka_unit_test(neighbours_of_a_base_are_predicted_as_any_point),
+        cmocka_unit_test(a_step_once_known_tightens_the_bounds_of_its_dimension),
         cmocka_unit_test(a_layer_of_many_levels_is_predicted_without_a_table),
         cmocka_unit_test(a_pending_point_believes_the_mean_and_narrows_its_place),
         cmocka_unit_test(one_point_equal_points_and_constants_are_taken),
