@@ -127,9 +127,86 @@ static void measure(size_t n, size_t d, size_t suggestions)
     gsl_rng_free(rng);
 }
 
+#define ON_FRONT 0.02 /* points of a black box that are told */
+
+/* DTLZ2 (Deb et al. 2002) of m objectives, each told by an evaluation alone, and constraints that a tenth of the
+ * points miss. */
+static void blackbox(const int *x, size_t m, size_t constraints, double *y, double *g)
+{
+    double far = 1, at[DIMS_MAX], sum = 0;
+
+    for (size_t j = 0; j < dims; j++)
+        at[j] = (double)x[j] / (dim[j].levels - 1);
+    for (size_t j = m - 1; j < dims; j++)
+        far += (at[j] - 0.5) * (at[j] - 0.5);
+    for (size_t i = 0; i < m; i++) {
+        y[i] = far;
+        for (size_t j = 0; j + i + 1 < m; j++)
+            y[i] *= cos(at[j] * 1.5707963267948966);
+        if (i > 0)
+            y[i] *= sin(at[m - 1 - i] * 1.5707963267948966);
+        sum += y[i];
+    }
+    for (size_t k = 0; k < constraints; k++)
+        g[k] = k ? sin(3 * (at[0] + at[m])) + cos(2 * (at[1] - at[2])) - 1.6 : 1.05 - sum;
+}
+
+/* Random points, a share of which lie on the front. */
+static void random_blackbox(gsl_rng *rng, size_t m, double on_front, int *x)
+{
+    bool good = gsl_rng_uniform(rng) < on_front;
+
+    for (size_t j = 0; j < dims; j++)
+        x[j] = good && j >= m - 1 ? (dim[j].levels - 1) / 2 : (int)sofa_rng_below(rng, (size_t)dim[j].levels);
+}
+
+/* opt.ms_per_suggestion.blackbox.nN.mM.cC: eight dimensions, M objectives and C constraints. */
+static void measure_blackbox(size_t n, size_t m, size_t constraints, double on_front, size_t suggestions)
+{
+    struct sofa_opt_problem problem = {.dims = 8, .dim = dim, .objectives = m, .uncertain = SOFA_OPT_ALL_UNCERTAIN,
+                                       .limit = INFINITY, .constraints = constraints, .seed = 1, .budget = n + suggestions};
+    struct sofa_optimizer *o;
+    gsl_rng *rng = sofa_rng_new(1, 0);
+    double spent = 0, y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX];
+    clock_t start;
+    int x[DIMS_MAX];
+    char name[80];
+
+    set_dims(8);
+    for (size_t j = 0; j < dims; j++)
+        dim[j] = (struct sofa_opt_dim){.levels = 101, .group = (int)j, .layer = -1, .corner = -1};
+    for (size_t j = 0; j < m; j++)
+        problem.reference[j] = 1.6;
+    if (sofa_optimizer_new("bayesian", &problem, &o, NULL) != SOFA_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        random_blackbox(rng, m, on_front, x);
+        blackbox(x, m, constraints, y, g);
+        sofa_optimizer_tell_all(o, x, y, g, SOFA_OPT_DONE, NULL);
+    }
+    for (size_t i = 0; i <= suggestions; i++) {
+        start = clock();
+        if (sofa_optimizer_ask(o, x, NULL) != SOFA_OK)
+            break;
+        if (i > 0) /* the first fit, from nothing, is not what a running search pays */
+            spent += (double)(clock() - start) / CLOCKS_PER_SEC;
+        blackbox(x, m, constraints, y, g);
+        sofa_optimizer_tell_all(o, x, y, g, SOFA_OPT_DONE, NULL);
+    }
+    snprintf(name, sizeof name, "opt.ms_per_suggestion.blackbox.n%zu.m%zu.c%zu", n, m, constraints);
+    bench_row(name, 1e3 * spent / (double)suggestions, "ms", sofa_dense_best()->isa);
+    sofa_optimizer_free(o);
+    gsl_rng_free(rng);
+}
+
 int main(int argc, char **argv)
 {
     gsl_set_error_handler_off();
+    if (argc == 6 && strcmp(argv[1], "blackbox") == 0) {
+        measure_blackbox(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), ON_FRONT,
+                         strtoul(argv[5], NULL, 10));
+        return 0;
+    }
     if (argc == 4) {
         measure(strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
         return 0;
@@ -141,5 +218,9 @@ int main(int argc, char **argv)
     measure(1000, 70, 110);
     measure(2000, 40, 20); /* regions; a fit, every 200 results here, is a matter of 0.1 s */
     measure(5000, 40, 20);
+    measure_blackbox(500, 3, 2, ON_FRONT, 20);
+    measure_blackbox(2000, 3, 2, ON_FRONT, 20); /* regions */
+    measure_blackbox(5000, 3, 2, ON_FRONT, 20);
+    measure_blackbox(5000, 4, 2, ON_FRONT, 20);
     return 0;
 }

@@ -268,6 +268,7 @@ const struct problem problems_blackbox[] = {
     {"discbrake", 4, 2, 4, SOFA_OPT_ALL_UNCERTAIN, set_dims, disc_brake, {5.7771, 3.9651}, .variable = brake_variables},
     {"dtlz2", 8, 3, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz2, {1.1, 1.1, 1.1}, .variable = unit_coarse, .front_dims = 2,
      .front_level = 7},
+    {"dtlz2x4", 8, 4, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz2, {1.1, 1.1, 1.1, 1.1}, .variable = unit_coarse},
     {"dtlz7", 8, 2, 0, SOFA_OPT_ALL_UNCERTAIN, set_dims, dtlz7, {15, 15}, .variable = unit_coarse, .front_dims = 1},
     {"currin", 2, 2, 1, SOFA_OPT_ALL_UNCERTAIN, set_dims, branin_currin, {80, 12}, .variable = currin_variables},
     /* the same with all objectives but the first declared to be exact */

@@ -42,12 +42,11 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
     b->start = b->start < 3 ? 3 : b->start;
     b->normals = calloc(SOFA_BAYESIAN_DRAWS * SOFA_BAYESIAN_DRAWS, sizeof *b->normals);
     b->seeds = calloc(SOFA_BAYESIAN_SEEDS * p->dims, sizeof *b->seeds);
-    b->centre = calloc(p->dims, sizeof *b->centre);
     for (size_t j = 0; j < SOFA_OPT_OBJECTIVES_MAX; j++)
         b->most[j] = -INFINITY;
-    if (!b->seeds || !b->normals || !b->centre)
+    if (!b->seeds || !b->normals)
         return sofa_fail_nomem(err, "an optimizer");
-    SOFA_TRY(sofa_regions_init(&b->regions, p->dims, err));
+    SOFA_TRY(sofa_local_init(&b->local, o, SOFA_BELIEF_MOST, b->q + 1, &sofa_belief_local, err));
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
     if (b->u >= 0 && !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p)) {
         b->raw = true;
@@ -104,9 +103,8 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->fit_z);
     free(b->normals);
     free(b->seeds);
-    free(b->centre);
-    sofa_sample_release(&b->sample);
-    sofa_regions_release(&b->regions);
+    sofa_gp_free(b->sample_gp);
+    sofa_local_release(&b->local);
     free(b->near);
     free(b->near_mean);
     free(b);
@@ -213,7 +211,7 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
     if (o->seen.count < b->start || (b->u >= 0 && n < 2))
         return ask_start(o, x, err);
     if (b->u >= 0 && !b->parts && sofa_regions_in_use(o, n)) {
-        SOFA_TRY(sofa_local_ask(o, n, x, &score, err));
+        SOFA_TRY(sofa_local_ask(&b->local, o, n, x, &score, err));
         o->gain = sofa_bayesian_gain(o, &score);
         goto out;
     }

@@ -1,6 +1,6 @@
 /*
  * Inside Bayesian search: what it believes (belief.c), what it improves on (belief_front.c), what it makes of a
- * point (acquisition.c) and how it asks (bayesian.c; past thousands of results local.c).
+ * point (acquisition.c) and how it asks (bayesian.c; past thousands of results belief_local.c).
  */
 #ifndef SOFA_OPT_BAYESIAN_H
 #define SOFA_OPT_BAYESIAN_H
@@ -8,24 +8,12 @@
 #include "opt/algorithm.h"
 #include "opt/ehvi.h"
 #include "opt/gp.h"
+#include "opt/local.h"
 #include "opt/parts.h"
-#include "opt/regions.h"
 #include "opt/search.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
 #define SOFA_BAYESIAN_DRAWS 16 /* fantasies of the pending points */
-
-/* What every region knows of a long search: some of the results, in the order in which they came to it. */
-struct sofa_sample {
-    struct sofa_gp *gp; /* the chosen process on them, and on those near a place */
-    int chosen;
-    size_t n, room;
-    size_t *trial; /* [room] its trials ... */
-    size_t *row;   /* [room] ... and their rows among those that teach */
-    size_t *row_of; /* [room] the row of each trial that teaches */
-    bool *in;      /* [room] scratch: whether a trial is in it */
-    size_t fit, changes, last; /* what it was chosen at; the first trial that hasn't been looked at since */
-};
 
 struct bayesian {
     struct sofa_halton *halton;
@@ -60,9 +48,9 @@ struct bayesian {
     double *normals; /* [draws][pending] innovations of the fantasies */
     size_t room;
     int *seeds; /* [SOFA_BAYESIAN_SEEDS][dims], scratch */
-    struct sofa_regions regions;
-    int *centre; /* [dims] of the region */
-    struct sofa_sample sample;
+    struct sofa_local local;
+    struct sofa_gp *sample_gp; /* the chosen process, where it only knows a sample */
+    int sample_chosen;
     double most[SOFA_OPT_OBJECTIVES_MAX]; /* [q] of the results that count, once only the front is in `points` */
     struct sofa_bayesian_near *near; /* [near_room] neighbours being scored */
     double *near_mean;               /* [near_room][draws] */
@@ -78,9 +66,8 @@ void sofa_bayesian_score(void *optimizer, const struct sofa_near *near, size_t c
 double sofa_bayesian_gain(const struct sofa_optimizer *o, const struct sofa_score *score);
 enum sofa_code sofa_bayesian_volume(struct sofa_optimizer *o, double *volume, struct sofa_err *err);
 
-void sofa_sample_release(struct sofa_sample *sample);
-/* A suggestion from regions of the space (local.c). */
-enum sofa_code sofa_local_ask(struct sofa_optimizer *o, size_t n, int *x, struct sofa_score *score, struct sofa_err *err);
+extern const struct sofa_local_hooks sofa_belief_local;
+#define SOFA_BELIEF_MOST 2000 /* results that the process is conditioned on as a whole */
 
 /* Scratch for every trial so far. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "opt/pareto.h"
 #include "opt/special.h"
+
+#define POINTS_AT_ONCE 16 /* between two looks at the number of boxes */
+#define GRID_FINEST 10    /* the first grid has 2^(GRID_FINEST - 1) steps, the last one */
 
 void sofa_mehvi_release(struct sofa_mehvi *mehvi)
 {
@@ -72,17 +76,82 @@ static enum sofa_code reserve(struct sofa_mehvi *mehvi, size_t n, struct sofa_er
     return SOFA_OK;
 }
 
+/* Cuts along the points, those of the last time first if they are the same; *full: there are too many boxes. */
+static enum sofa_code cut_points(struct sofa_mehvi *mehvi, const double *reference, size_t n, const double *y, bool *full,
+                                 struct sofa_err *err)
+{
+    size_t k = mehvi->cut.flat_n < n ? mehvi->cut.flat_n : 0;
+    enum sofa_code rc;
+
+    do {
+        k = k + POINTS_AT_ONCE < n ? k + POINTS_AT_ONCE : n;
+        SOFA_TRY(sofa_ehvi_build(&mehvi->cut, mehvi->m, reference, k, y, NULL, 0, false, err));
+        *full = mehvi->cut.open.count > SOFA_MEHVI_BOXES;
+    } while (k < n && !*full);
+out:
+    return rc;
+}
+
+/* The points on the grid, each moved to the best corner of its cell, into snapped [n][m]. */
+static void snap(const struct sofa_mehvi *mehvi, const double *reference, size_t n, const double *y, double *snapped)
+{
+    double steps = ldexp(1, GRID_FINEST - (int)mehvi->grid), low, step;
+    size_t m = mehvi->m;
+
+    for (size_t j = 0; j < m; j++) {
+        low = reference[j];
+        for (size_t i = 0; i < n; i++)
+            low = y[i * m + j] < low ? y[i * m + j] : low;
+        step = (reference[j] - low) / steps;
+        for (size_t i = 0; i < n; i++)
+            snapped[i * m + j] = step > 0 ? low + step * floor((y[i * m + j] - low) / step) : y[i * m + j];
+    }
+}
+
+/* The same with the front on a grid. */
+static enum sofa_code cut_on_grid(struct sofa_mehvi *mehvi, const double *reference, size_t n, const double *y, bool *full,
+                                  struct sofa_err *err)
+{
+    size_t m = mehvi->m, kept = 0;
+    double *snapped = calloc(n * m, sizeof *snapped);
+    bool *front = calloc(n, sizeof *front);
+    enum sofa_code rc;
+
+    if (!snapped || !front) {
+        rc = sofa_fail_nomem(err, "the acquisition");
+        goto out;
+    }
+    snap(mehvi, reference, n, y, snapped);
+    SOFA_TRY(sofa_pareto_front(snapped, n, m, front, err));
+    for (size_t i = 0; i < n; i++)
+        if (front[i])
+            memmove(snapped + kept++ * m, snapped + i * m, m * sizeof *snapped);
+    SOFA_TRY(cut_points(mehvi, reference, kept, snapped, full, err));
+out:
+    free(snapped);
+    free(front);
+    return rc;
+}
+
 enum sofa_code sofa_mehvi_build(struct sofa_mehvi *mehvi, size_t m, const double *reference, size_t n,
                                 const double *y, struct sofa_err *err)
 {
-    const double *corner;
+    const double *corner, *points;
+    bool full;
     enum sofa_code rc;
 
+    mehvi->grid -= mehvi->grid > 0 && n < mehvi->points; /* a finer one may do */
     mehvi->m = m;
-    SOFA_TRY(sofa_ehvi_build(&mehvi->cut, m, reference, n, y, NULL, 0, false, err));
-    SOFA_TRY(reserve(mehvi, n, err));
+    mehvi->points = n;
+    for (;; mehvi->grid++) {
+        SOFA_TRY((mehvi->grid ? cut_on_grid : cut_points)(mehvi, reference, n, y, &full, err));
+        if (!full || mehvi->grid == GRID_FINEST)
+            break;
+    }
+    points = mehvi->cut.flat;
+    SOFA_TRY(reserve(mehvi, mehvi->cut.flat_n, err));
     for (size_t j = 0; j < m; j++)
-        collect_coordinates(mehvi, j, n, y, reference[j]);
+        collect_coordinates(mehvi, j, mehvi->cut.flat_n, points, reference[j]);
     corner = mehvi->cut.open.corner;
     for (size_t i = 0; i < mehvi->boxes; i++)
         for (size_t k = 0; k < 2 * m; k++)

@@ -8,6 +8,11 @@
  *
  * (the integral of Emmerich, Deutz and Klinkenberg, CEC 2011, over any such boxes).  psi is computed
  * once per coordinate of the front, not per box.
+ *
+ * Of n points of a front, the boxes are about 2n with three objectives, 50 to 100 n with four and more beyond that.  Where
+ * they would be more than SOFA_MEHVI_BOXES, the front stands on a grid between its best values and the reference,
+ * coarse just enough, each point moved to the best corner of its cell: an epsilon-dominance (Laumanns et al., Evolutionary
+ * Computation 2002).  What gains no more than such a step then counts little, and nothing counts that is no gain.
  */
 #ifndef SOFA_OPT_MEHVI_H
 #define SOFA_OPT_MEHVI_H
@@ -16,6 +21,7 @@
 
 struct sofa_mehvi {
     size_t m;
+    size_t grid, points;      /* 0: exact, else the grid has 2^(10 - grid) steps; points of the last front */
     struct sofa_ehvi cut;     /* makes the boxes */
     double *coordinate;       /* [m][coordinates] ascending, the first -INFINITY */
     size_t coordinates;       /* room per objective */
@@ -26,6 +32,7 @@ struct sofa_mehvi {
 };
 
 #define SOFA_MEHVI_INIT {0}
+#define SOFA_MEHVI_BOXES 32768
 void sofa_mehvi_release(struct sofa_mehvi *mehvi);
 /* Prepares for a front y [n][m] (dominated rows do no harm) and a reference [m]. */
 enum sofa_code sofa_mehvi_build(struct sofa_mehvi *mehvi, size_t m, const double *reference, size_t n,

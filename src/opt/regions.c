@@ -39,7 +39,7 @@ void sofa_regions_release(struct sofa_regions *regions)
 
 bool sofa_regions_in_use(const struct sofa_optimizer *o, size_t results)
 {
-    return results > (o->problem.regions_from ? o->problem.regions_from : SOFA_REGIONS_FROM);
+    return results > o->problem.regions_from;
 }
 
 /* Room for all trials; the front is made anew when it grows. */
@@ -92,7 +92,7 @@ static void count_result(struct sofa_regions *regions, size_t dims, bool won)
 }
 
 /* Trials with the front's first, then what is new. */
-static size_t gather(struct sofa_regions *regions, const struct sofa_optimizer *o, sofa_regions_counts_fn *counts)
+static size_t gather(struct sofa_regions *regions, const struct sofa_optimizer *o, sofa_regions_trial_fn *counts)
 {
     size_t n = regions->front_n;
 
@@ -105,9 +105,7 @@ static size_t gather(struct sofa_regions *regions, const struct sofa_optimizer *
 }
 
 enum sofa_code sofa_regions_update(struct sofa_regions *regions, const struct sofa_optimizer *o, size_t m,
-                                   sofa_regions_counts_fn *counts,
-                                   void (*row_of)(const struct sofa_optimizer *o, size_t trial, double *y),
-                                   struct sofa_err *err)
+                                   sofa_regions_trial_fn *counts, sofa_regions_row_fn *row_of, struct sofa_err *err)
 {
     size_t n, kept = 0;
     enum sofa_code rc;

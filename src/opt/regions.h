@@ -3,16 +3,15 @@
  * suggestions reach the front and shrinks where they don't (after Eriksson et al., "Scalable global optimization via local
  * Bayesian optimization", NeurIPS 2019, in levels instead of lengths).
  *
- * Beyond SOFA_REGIONS_FROM results a process is no longer conditioned on all of them: a suggestion comes from one
- * region, with a sample of the results and those nearest to its centre.  That bounds time and memory.
+ * Beyond a number of results (problem.regions_from) a process is no longer conditioned on all of them: a suggestion
+ * comes from one region, with a sample of the results and those nearest to its centre (local.h).  That bounds the time
+ * of a suggestion; memory grows with the results, not with their square.
  */
 #ifndef SOFA_OPT_REGIONS_H
 #define SOFA_OPT_REGIONS_H
 
 #include "opt/algorithm.h"
 #include "opt/search.h"
-
-#define SOFA_REGIONS_FROM 2000
 
 struct sofa_regions {
     double length; /* to either side of the centre, as a share of a dimension's levels */
@@ -28,17 +27,18 @@ struct sofa_regions {
 
 enum sofa_code sofa_regions_init(struct sofa_regions *regions, size_t dims, struct sofa_err *err);
 void sofa_regions_release(struct sofa_regions *regions);
+
+/* Whether so many results are beyond the border. */
 bool sofa_regions_in_use(const struct sofa_optimizer *o, size_t results);
 
 /*
  * Brings the front up to date with the results told since the last call, and the size of the regions with how the
- * suggestions among them did.  `counts` says which trials are feasible; `front_of` copies what of a trial is compared.
+ * suggestions among them did.  `counts` says which trials are feasible; `row_of` copies what of a trial is compared.
  */
-typedef bool sofa_regions_counts_fn(const struct sofa_optimizer *o, size_t trial);
+typedef bool sofa_regions_trial_fn(const struct sofa_optimizer *o, size_t trial);
+typedef void sofa_regions_row_fn(const struct sofa_optimizer *o, size_t trial, double *y);
 enum sofa_code sofa_regions_update(struct sofa_regions *regions, const struct sofa_optimizer *o, size_t m,
-                                   sofa_regions_counts_fn *counts,
-                                   void (*row_of)(const struct sofa_optimizer *o, size_t trial, double *y),
-                                   struct sofa_err *err);
+                                   sofa_regions_trial_fn *counts, sofa_regions_row_fn *row_of, struct sofa_err *err);
 /* Puts the region around a point. */
 void sofa_regions_place(struct sofa_regions *regions, const struct sofa_optimizer *o, const int *centre);
 /* Points of the front inside the region, the latest first, into x [max][dims]; returns their number. */

@@ -51,6 +51,17 @@ static struct sofa_opt_problem problem_for(uint64_t seed, size_t budget, size_t 
                                      .seed = seed, .budget = budget, .regions_from = from};
 }
 
+/* The same where all is told by evaluations, the limit as a constraint. */
+static struct sofa_opt_problem blackbox_for(uint64_t seed, size_t budget, size_t from)
+{
+    struct sofa_opt_problem problem = problem_for(seed, budget, from);
+
+    problem.uncertain = SOFA_OPT_ALL_UNCERTAIN;
+    problem.cheap = NULL;
+    problem.constraints = 1;
+    return problem;
+}
+
 static void random_point(gsl_rng *rng, int *x)
 {
     for (int j = 0; j < DIMS; j++)
@@ -147,11 +158,13 @@ static void search(const struct sofa_opt_problem *problem, size_t half, size_t p
             assert_int_equal(sofa_optimizer_ask(o, x + t * DIMS, NULL), SOFA_OK);
         if (t >= pending) {
             const int *told = x + (t - pending) * DIMS;
-            bool good = loss_of(told) <= problem->limit;
+            double beyond = loss_of(told) - problem->limit;
+            bool good = beyond <= 0;
 
             costs(NULL, told, &cheap);
             cheap.y[0] = loss_of(told);
-            assert_int_equal(sofa_optimizer_tell(o, told, cheap.y, good ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL), SOFA_OK);
+            assert_int_equal(sofa_optimizer_tell_all(o, told, cheap.y, problem->constraints ? &beyond : NULL,
+                                                     good ? SOFA_OPT_DONE : SOFA_OPT_INFEASIBLE, NULL), SOFA_OK);
             if (good)
                 memcpy(y + 3 * n++, cheap.y, 3 * sizeof *y);
         }
@@ -166,38 +179,91 @@ static void search(const struct sofa_opt_problem *problem, size_t half, size_t p
 #define BUDGET 110
 #define HALF 60
 
-static void a_search_goes_on_finding_across_the_border(void **state)
+typedef struct sofa_opt_problem problem_fn(uint64_t seed, size_t budget, size_t from);
+
+static void check_across_the_border(problem_fn *problem_for_seed, uint64_t seed)
 {
     static int x[2][BUDGET * DIMS];
+    struct sofa_opt_problem near = problem_for_seed(seed, BUDGET, HALF), whole = problem_for_seed(seed, BUDGET, 0);
+    double local[2], global[2];
 
+    search(&near, HALF, 0, x[0], local);
+    search(&whole, HALF, 0, x[1], global);
+    assert_memory_equal(x[0], x[1], HALF * DIMS * sizeof *x[0]);
+    assert_true(memcmp(x[0], x[1], sizeof x[0]) != 0);
+    assert_true(local[0] == global[0]);
+    if (!(local[1] > local[0] + 0.8 * (global[1] - global[0])))
+        fail_msg("seed %d: %g to %g, without the border %g", (int)seed, local[0], local[1], global[1]);
+    for (size_t i = 0; i < BUDGET; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_true(memcmp(x[0] + i * DIMS, x[0] + k * DIMS, DIMS * sizeof *x[0]) != 0);
+}
+
+static void a_search_goes_on_finding_across_the_border(void **state)
+{
     (void)state;
-    for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct sofa_opt_problem near = problem_for(seed, BUDGET, HALF), whole = problem_for(seed, BUDGET, 0);
-        double local[2], global[2];
+    for (uint64_t seed = 1; seed <= 3; seed++)
+        check_across_the_border(problem_for, seed);
+}
 
-        search(&near, HALF, 0, x[0], local);
-        search(&whole, HALF, 0, x[1], global);
-        assert_memory_equal(x[0], x[1], HALF * DIMS * sizeof *x[0]);
-        assert_true(local[0] == global[0]);
-        if (!(local[1] > local[0] + 0.8 * (global[1] - global[0])))
-            fail_msg("seed %d: %g to %g, without the border %g", (int)seed, local[0], local[1], global[1]);
-        for (size_t i = 0; i < BUDGET; i++)
-            for (size_t k = 0; k < i; k++)
-                assert_true(memcmp(x[0] + i * DIMS, x[0] + k * DIMS, DIMS * sizeof *x[0]) != 0);
-    }
+static void so_does_one_where_all_is_uncertain(void **state)
+{
+    (void)state;
+    check_across_the_border(blackbox_for, 1);
 }
 
 static void beyond_the_border_a_seed_still_gives_one_search(void **state)
 {
     static int x[2][80 * DIMS];
-    struct sofa_opt_problem problem = problem_for(4, 80, 50);
+    problem_fn *const kinds[] = {problem_for, blackbox_for};
     double volume[2][2];
 
     (void)state;
-    for (int k = 0; k < 2; k++)
-        search(&problem, 40, 4, x[k], volume[k]);
-    assert_memory_equal(x[0], x[1], sizeof x[0]);
-    assert_true(volume[0][1] == volume[1][1] && volume[0][1] > volume[0][0]);
+    for (size_t i = 0; i < 2; i++) {
+        struct sofa_opt_problem problem = kinds[i](4, 80, 50);
+
+        for (int k = 0; k < 2; k++)
+            search(&problem, 40, 4, x[k], volume[k]);
+        assert_memory_equal(x[0], x[1], sizeof x[0]);
+        assert_true(volume[0][1] == volume[1][1] && volume[0][1] > volume[0][0]);
+    }
+}
+
+/* Results that were told before the first question, some of them of points that don't work; then one is told anew. */
+static void a_black_box_may_begin_beyond_the_border(void **state)
+{
+    struct sofa_opt_problem problem = blackbox_for(6, 320, 200);
+    struct sofa_opt_cheap cheap;
+    struct sofa_optimizer *o;
+    gsl_rng *rng = sofa_rng_new(6, 0);
+    size_t broken = 0;
+    double beyond;
+    int x[DIMS];
+
+    (void)state;
+    assert_int_equal(sofa_optimizer_new("bayesian", &problem, &o, NULL), SOFA_OK);
+    for (size_t t = 0; t < 320; t++) {
+        if (t < 300)
+            random_point(rng, x);
+        else
+            assert_int_equal(sofa_optimizer_ask(o, x, NULL), SOFA_OK);
+        broken += t >= 300 && x[0] == 3;
+        costs(NULL, x, &cheap);
+        cheap.y[0] = loss_of(x);
+        beyond = cheap.y[0] - problem.limit;
+        assert_int_equal(sofa_optimizer_tell_all(o, x, x[0] == 3 ? NULL : cheap.y, x[0] == 3 ? NULL : &beyond, SOFA_OPT_DONE,
+                                                 NULL), SOFA_OK);
+        if (t == 310) {
+            random_point(rng, x);
+            x[0] = 3;
+            for (int k = 0; k < 2; k++)
+                assert_int_equal(sofa_optimizer_tell_all(o, x, cheap.y, &beyond, SOFA_OPT_INFEASIBLE, NULL), SOFA_OK);
+        }
+    }
+    assert_non_null(strstr(sofa_optimizer_state(o), "by neighbours"));
+    assert_true(broken <= 2); /* of 20; at random two */
+    sofa_optimizer_free(o);
+    gsl_rng_free(rng);
 }
 
 static bool everything_counts(const struct sofa_optimizer *o, size_t trial)
@@ -249,6 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_results_predict_as_all_of_them_do),
         cmocka_unit_test(a_search_goes_on_finding_across_the_border),
+        cmocka_unit_test(so_does_one_where_all_is_uncertain),
+        cmocka_unit_test(a_black_box_may_begin_beyond_the_border),
         cmocka_unit_test(beyond_the_border_a_seed_still_gives_one_search),
         cmocka_unit_test(regions_stay_on_the_lattice_and_follow_success),
     };

@@ -105,10 +105,52 @@ static void it_agrees_with_quasi_monte_carlo(void **state)
     gsl_rng_free(rng);
 }
 
+#define MANY 500
+
+/* A front of so many points that it has to stand on a grid, and points a little or far beyond some of it. */
+static void a_front_of_too_many_boxes_promises_no_more_than_there_is(void **state)
+{
+    static double y[(MANY + 1) * M_MAX];
+    gsl_rng *rng = sofa_rng_new(3, 0);
+    struct sofa_mehvi mehvi = SOFA_MEHVI_INIT;
+    double sum, least = 1, most = 0, sd[M_MAX] = {1e-9, 1e-9, 1e-9, 1e-9}, before, after, share;
+
+    (void)state;
+    for (size_t i = 0; i < MANY; i++) {
+        sum = 0;
+        for (size_t j = 0; j < M_MAX; j++) {
+            y[i * M_MAX + j] = -log(1 - gsl_rng_uniform(rng));
+            sum += pow(y[i * M_MAX + j], 2);
+        }
+        for (size_t j = 0; j < M_MAX; j++)
+            y[i * M_MAX + j] /= sqrt(sum);
+    }
+    assert_int_equal(sofa_mehvi_build(&mehvi, M_MAX, reference, MANY, y, NULL), SOFA_OK);
+    assert_true(mehvi.grid > 0 && mehvi.boxes <= SOFA_MEHVI_BOXES && mehvi.boxes > SOFA_MEHVI_BOXES / 8);
+    assert_int_equal(sofa_hypervolume(y, MANY, M_MAX, reference, &before, NULL), SOFA_OK);
+    for (size_t t = 0; t < 12; t++) {
+        for (size_t j = 0; j < M_MAX; j++)
+            y[MANY * M_MAX + j] = (t % 2 ? 0.7 : 0.98) * y[t * M_MAX + j];
+        assert_int_equal(sofa_hypervolume(y, MANY + 1, M_MAX, reference, &after, NULL), SOFA_OK);
+        share = exp(sofa_mehvi_log(&mehvi, y + MANY * M_MAX, sd)) / (after - before);
+        most = share > most ? share : most;
+        least = share < least && t % 2 ? share : least;
+    }
+    if (!(most < 1 + 1e-6 && least > 0.7))
+        fail_msg("of the gain it promises %g to %g", least, most);
+    assert_int_equal(sofa_mehvi_build(&mehvi, M_MAX, reference, 40, y, NULL), SOFA_OK); /* a smaller front is exact again */
+    for (size_t t = 0; t < 12 && mehvi.grid > 0; t++)
+        assert_int_equal(sofa_mehvi_build(&mehvi, M_MAX, reference, 40 - t, y, NULL), SOFA_OK);
+    assert_int_equal(mehvi.grid, 0);
+    sofa_mehvi_release(&mehvi);
+    gsl_rng_free(rng);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_one_objective_uncertain_it_is_the_other_closed_form),
+        cmocka_unit_test(a_front_of_too_many_boxes_promises_no_more_than_there_is),
         cmocka_unit_test(it_agrees_with_quasi_monte_carlo),
     };
 
