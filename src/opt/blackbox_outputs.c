@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "opt/special.h"
 
 #define FIT_ITERATIONS 60
@@ -14,24 +15,12 @@
 enum sofa_code sofa_blackbox_reserve(struct sofa_optimizer *o, struct sofa_err *err)
 {
     struct blackbox *b = o->own;
-    size_t n = b->room ? b->room : 64, dims = o->problem.dims;
+    size_t dims = o->problem.dims;
+    const struct sofa_column columns[] = {SOFA_COLUMN(b->points, o->problem.objectives), SOFA_COLUMN(b->trial, 1),
+                                          SOFA_COLUMN(b->x, b->outputs * dims), SOFA_COLUMN(b->z, b->outputs),
+                                          SOFA_COLUMN(b->pending, dims)};
 
-    if (o->seen.count < b->room)
-        return SOFA_OK;
-    while (n <= o->seen.count)
-        n *= 2;
-    free(b->points);
-    free(b->trial);
-    free(b->x);
-    free(b->pending);
-    free(b->z);
-    b->points = calloc(n * o->problem.objectives, sizeof *b->points);
-    b->trial = calloc(n, sizeof *b->trial);
-    b->x = calloc(b->outputs * n * dims, sizeof *b->x);
-    b->pending = calloc(n * dims, sizeof *b->pending);
-    b->z = calloc(b->outputs * n, sizeof *b->z);
-    b->room = b->points && b->trial && b->x && b->pending && b->z ? n : 0;
-    return b->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
+    return sofa_columns_grow(columns, 5, &b->room, o->seen.count + 1) ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
 /* A point that was told without any value. */

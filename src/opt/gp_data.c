@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "opt/gp_impl.h"
 
 #define BLOCK SOFA_DENSE_LANES
@@ -105,19 +106,10 @@ out:
 
 static enum sofa_code reserve_survey(struct gp_survey *survey, size_t padded, size_t n, struct sofa_err *err)
 {
-    size_t room = survey->room ? survey->room : 64;
+    const struct sofa_column columns[] = {SOFA_COLUMN(survey->u, padded), SOFA_COLUMN(survey->r2, 1),
+                                          SOFA_COLUMN(survey->order, 1), SOFA_COLUMN(survey->taken, 1)};
 
-    if (n <= survey->room)
-        return SOFA_OK;
-    while (room < n)
-        room *= 2;
-    sofa_gp_free_survey(survey);
-    survey->u = sofa_gp_new_rows(padded, room);
-    survey->r2 = sofa_gp_new_rows(1, room);
-    survey->order = calloc(room, sizeof *survey->order);
-    survey->taken = calloc(room, sizeof *survey->taken);
-    survey->room = survey->u && survey->r2 && survey->order && survey->taken ? room : 0;
-    return survey->room ? SOFA_OK : sofa_fail_nomem(err, "a Gaussian process");
+    return sofa_columns_grow(columns, 4, &survey->room, n) ? SOFA_OK : sofa_fail_nomem(err, "a Gaussian process");
 }
 
 void sofa_gp_free_survey(struct gp_survey *survey)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "opt/propose.h"
 
 #define SAMPLE 256  /* results that every region has, half of them from the front ... */
@@ -35,19 +36,11 @@ void sofa_local_release(struct sofa_local *local)
 
 static enum sofa_code reserve_sample(struct sofa_sample *sample, size_t count, struct sofa_err *err)
 {
-    size_t room = sample->room ? sample->room : 1024;
+    const struct sofa_column columns[] = {SOFA_COLUMN(sample->trial, 1), SOFA_COLUMN(sample->in, 1)};
 
-    if (count <= sample->room)
-        return SOFA_OK;
-    while (room < count)
-        room *= 2;
-    free(sample->trial);
-    free(sample->in);
-    sample->trial = calloc(room, sizeof *sample->trial);
-    sample->in = calloc(room, sizeof *sample->in);
-    sample->n = 0;
-    sample->room = sample->trial && sample->in ? room : 0;
-    return sample->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
+    if (count > sample->room)
+        sample->n = 0;
+    return sofa_columns_grow(columns, 2, &sample->room, count) ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
 /* Of the front and of all that teaches, both evenly. */

@@ -48,40 +48,41 @@ struct sofa_parts {
     double largest; /* magnitude of the sums told */
 };
 
-static bool hangs_on(const struct sofa_opt_dim *dim, size_t part)
+static bool matters(const struct sofa_opt_dim *dim)
 {
-    return !dim->apart && dim->levels > 1 && (dim->layer < 0 || (size_t)dim->layer == part);
+    return !dim->apart && dim->levels > 1;
 }
 
-/* The dimensions of a part, into from [problem dims]; returns their number. */
-static size_t dims_of(const struct sofa_opt_problem *problem, size_t part, size_t *from)
+/* The dimensions of a part, into from [problem dims] (NULL: they are counted only), and how many settings they
+ * have; returns their number. */
+static size_t dims_of(const struct sofa_opt_problem *problem, size_t part, size_t *from, double *settings)
 {
     size_t n = 0;
 
-    for (size_t j = 0; j < problem->dims; j++)
-        if (hangs_on(&problem->dim[j], part))
-            from[n++] = j;
+    *settings = 1;
+    for (size_t j = 0; j < problem->dims; j++) {
+        const struct sofa_opt_dim *dim = &problem->dim[j];
+
+        if (!matters(dim) || (dim->layer >= 0 && (size_t)dim->layer != part))
+            continue;
+        *settings *= dim->levels;
+        if (from)
+            from[n] = j;
+        n++;
+    }
     return n;
 }
 
 bool sofa_parts_suit(const struct sofa_opt_problem *problem)
 {
     size_t all = 0;
+    double settings;
 
     for (size_t j = 0; j < problem->dims; j++)
-        all += !problem->dim[j].apart && problem->dim[j].levels > 1;
-    for (size_t p = 0; p < problem->parts; p++) {
-        size_t own = 0;
-        double settings = 1;
-
-        for (size_t j = 0; j < problem->dims; j++)
-            if (hangs_on(&problem->dim[j], p)) {
-                settings *= problem->dim[j].levels;
-                own++;
-            }
-        if (settings > SOFA_PARTS_SETTINGS || own == all)
+        all += matters(&problem->dim[j]);
+    for (size_t p = 0; p < problem->parts; p++)
+        if (dims_of(problem, p, NULL, &settings) == all || settings > SOFA_PARTS_SETTINGS)
             return false;
-    }
     return problem->parts > 0;
 }
 
@@ -156,6 +157,7 @@ static enum sofa_code init(struct sofa_parts *parts, struct sofa_err *err)
 {
     const struct sofa_opt_problem *problem = parts->problem;
     size_t *dims = calloc(parts->n, sizeof *dims);
+    double settings;
     enum sofa_code rc = SOFA_OK;
 
     parts->from = calloc(parts->n * problem->dims, sizeof *parts->from);
@@ -164,7 +166,7 @@ static enum sofa_code init(struct sofa_parts *parts, struct sofa_err *err)
         goto out;
     }
     for (size_t p = 0; p < parts->n; p++)
-        dims[p] = dims_of(problem, p, parts->from + p * problem->dims);
+        dims[p] = dims_of(problem, p, parts->from + p * problem->dims, &settings);
     parts->kinds = problem->part_kinds && problem->part_kinds < parts->n && kinds_hold(parts, dims) ? problem->part_kinds : parts->n;
     parts->kind = calloc(parts->kinds, sizeof *parts->kind);
     parts->deviation = calloc(parts->kinds, sizeof *parts->deviation);

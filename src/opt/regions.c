@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "opt/pareto.h"
 
 #define LENGTH_MOST 0.5 /* all levels from the middle one: a search that comes here isn't narrowed before it fails */
@@ -18,21 +19,12 @@ enum sofa_code sofa_regions_init(struct sofa_regions *regions, size_t dims, stru
     return regions->box.low && regions->box.high ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
-static void free_rows(struct sofa_regions *regions)
+void sofa_regions_release(struct sofa_regions *regions)
 {
     free(regions->noted);
     free(regions->front);
     free(regions->y);
     free(regions->kept);
-    regions->noted = regions->kept = NULL;
-    regions->front = NULL;
-    regions->y = NULL;
-    regions->room = regions->front_n = 0;
-}
-
-void sofa_regions_release(struct sofa_regions *regions)
-{
-    free_rows(regions);
     free(regions->box.low);
     free(regions->box.high);
 }
@@ -45,22 +37,12 @@ bool sofa_regions_in_use(const struct sofa_optimizer *o, size_t results)
 /* Room for all trials; the front is made anew when it grows. */
 static enum sofa_code reserve(struct sofa_regions *regions, size_t count, size_t m, struct sofa_err *err)
 {
-    size_t room = regions->room ? regions->room : 1024;
+    const struct sofa_column columns[] = {SOFA_COLUMN(regions->noted, 1), SOFA_COLUMN(regions->front, 1),
+                                          SOFA_COLUMN(regions->y, m), SOFA_COLUMN(regions->kept, 1)};
 
-    if (count <= regions->room)
-        return SOFA_OK;
-    while (room < count)
-        room *= 2;
-    free_rows(regions);
-    regions->noted = calloc(room, sizeof *regions->noted);
-    regions->kept = calloc(room, sizeof *regions->kept);
-    regions->front = calloc(room, sizeof *regions->front);
-    regions->y = calloc(room * m, sizeof *regions->y);
-    regions->room = room;
-    if (regions->noted && regions->kept && regions->front && regions->y)
-        return SOFA_OK;
-    free_rows(regions);
-    return sofa_fail_nomem(err, "an optimizer");
+    if (count > regions->room)
+        regions->front_n = 0;
+    return sofa_columns_grow(columns, 4, &regions->room, count) ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
 }
 
 static int compare_trials(const void *pa, const void *pb)
@@ -110,10 +92,12 @@ enum sofa_code sofa_regions_update(struct sofa_regions *regions, const struct so
     size_t n, kept = 0;
     enum sofa_code rc;
 
-    if (regions->changes != o->changes)
-        free_rows(regions); /* a result was replaced */
-    regions->changes = o->changes;
     SOFA_TRY(reserve(regions, o->seen.count, m, err));
+    if (regions->changes != o->changes) { /* a result was replaced */
+        memset(regions->noted, 0, regions->room * sizeof *regions->noted);
+        regions->front_n = 0;
+    }
+    regions->changes = o->changes;
     n = gather(regions, o, counts);
     qsort(regions->front, n, sizeof *regions->front, compare_trials);
     for (size_t i = 0; i < n; i++)
