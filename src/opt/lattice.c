@@ -90,19 +90,21 @@ static enum sofa_code grow_points(struct sofa_lattice *lattice, struct sofa_err 
 
 enum sofa_code sofa_lattice_add(struct sofa_lattice *lattice, const int *x, size_t *index, struct sofa_err *err)
 {
+    size_t at = find_slot(lattice, x);
     enum sofa_code rc = SOFA_OK;
 
-    *index = sofa_lattice_find(lattice, x);
+    *index = lattice->slots[at] - 1; /* 0 - 1 is SOFA_LATTICE_NONE */
     if (*index != SOFA_LATTICE_NONE)
         return SOFA_OK;
     if (lattice->count == lattice->capacity)
         SOFA_TRY(grow_points(lattice, err));
-    if (2 * (lattice->count + 1) > lattice->slot_count)
+    if (2 * (lattice->count + 1) > lattice->slot_count) {
         SOFA_TRY(grow_slots(lattice, err));
+        at = find_slot(lattice, x);
+    }
     *index = lattice->count++;
     memcpy(lattice->points + *index * lattice->dims, x, lattice->dims * sizeof *x);
-    /* the point is not in a slot yet, so this finds the free one */
-    lattice->slots[find_slot(lattice, x)] = *index + 1;
+    lattice->slots[at] = *index + 1;
 out:
     return rc;
 }

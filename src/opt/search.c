@@ -114,49 +114,83 @@ static int compare_moves(const void *pa, const void *pb)
 
 #define TRIES_MAX 32
 
-/* Scores the neighbours of x in the dimensions of `look` [dims] at once; fills moves [dims] with the best
- * improving one of each, best first, and returns their number in *count.  Those without one are struck
- * from `look`. */
-static enum sofa_code find_moves(struct sofa_search *search, const int *x, struct sofa_score here, char *look,
-                                 struct move *moves, size_t *count, struct sofa_err *err)
+/* A neighbour to look at. */
+struct try {
+    size_t dim;
+    int level;
+    size_t index; /* in `met` */
+};
+
+/* The neighbours of x in the dimensions of `look` [dims], noted in `met`; returns their number in *count. */
+static enum sofa_code list_tries(struct sofa_search *search, const int *x, const char *look, struct try *tries,
+                                 size_t *count, struct sofa_err *err)
 {
-    size_t dims = search->met.dims, from = search->met.count, index, n;
-    struct sofa_near near = {.base = x, .here = here, .best = {.tier = SOFA_SCORE_REFUSED}};
-    int try[TRIES_MAX], *at = malloc(dims * sizeof *at);
+    size_t dims = search->met.dims, n;
+    int levels[TRIES_MAX], *at = malloc(dims * sizeof *at);
     enum sofa_code rc = SOFA_OK;
 
     *count = 0;
     if (!at)
         return sofa_fail_nomem(err, "the search");
-    if (search->best != SOFA_LATTICE_NONE)
-        near.best = search->scores[search->best];
     memcpy(at, x, dims * sizeof *at);
-    for (int pass = 0; pass < 2; pass++) { /* first note them, then, all scored, choose */
-        for (size_t j = 0; j < dims; j++) {
-            struct move best = {.dim = j, .level = -1, .score = here};
+    for (size_t j = 0; j < dims; j++) {
+        n = look[j] ? levels_to_try(search, j, x[j], levels, TRIES_MAX) : 0;
+        for (size_t k = 0; k < n; k++) {
+            struct try *try = &tries[(*count)++];
 
-            if (!look[j])
-                continue;
-            n = levels_to_try(search, j, x[j], try, TRIES_MAX);
-            for (size_t k = 0; k < n; k++) {
-                at[j] = try[k];
-                SOFA_TRY(sofa_lattice_add(&search->met, at, &index, err));
-                if (pass == 1 && !search->scores[index].bound &&
-                    sofa_score_better(search->scores[index], best.score))
-                    best = (struct move){j, try[k], search->scores[index]};
-            }
-            at[j] = x[j];
-            if (best.level >= 0)
-                moves[(*count)++] = best;
-            else if (pass == 1)
-                look[j] = 0;
+            *try = (struct try){.dim = j, .level = levels[k]};
+            at[j] = levels[k];
+            SOFA_TRY(sofa_lattice_add(&search->met, at, &try->index, err));
         }
-        if (pass == 0)
-            SOFA_TRY(score_new(search, &near, from, err));
+        at[j] = x[j];
     }
-    qsort(moves, *count, sizeof *moves, compare_moves);
 out:
     free(at);
+    return rc;
+}
+
+/* The best move of each dimension that is better than `here`, into moves [dims]; returns their number.  Dimensions
+ * without one are struck from `look`. */
+static size_t choose_moves(const struct sofa_search *search, struct sofa_score here, size_t count,
+                           const struct try *tries, char *look, struct move *moves)
+{
+    size_t found = 0;
+
+    memset(look, 0, search->met.dims);
+    for (size_t t = 0; t < count; t++) {
+        struct sofa_score score = search->scores[tries[t].index];
+        bool first = !look[tries[t].dim];
+
+        if (score.bound || !sofa_score_better(score, first ? here : moves[found - 1].score))
+            continue;
+        look[tries[t].dim] = 1;
+        found += first;
+        moves[found - 1] = (struct move){tries[t].dim, tries[t].level, score};
+    }
+    qsort(moves, found, sizeof *moves, compare_moves);
+    return found;
+}
+
+/* Scores the neighbours of x in the dimensions of `look` [dims] at once; fills moves [dims] with the best
+ * improving one of each, best first, and returns their number in *count. */
+static enum sofa_code find_moves(struct sofa_search *search, const int *x, struct sofa_score here, char *look,
+                                 struct move *moves, size_t *count, struct sofa_err *err)
+{
+    struct sofa_near near = {.base = x, .here = here, .best = {.tier = SOFA_SCORE_REFUSED}};
+    struct try *tries = malloc(search->met.dims * TRIES_MAX * sizeof *tries);
+    size_t from = search->met.count, tried;
+    enum sofa_code rc;
+
+    *count = 0;
+    if (!tries)
+        return sofa_fail_nomem(err, "the search");
+    if (search->best != SOFA_LATTICE_NONE)
+        near.best = search->scores[search->best];
+    SOFA_TRY(list_tries(search, x, look, tries, &tried, err));
+    SOFA_TRY(score_new(search, &near, from, err));
+    *count = choose_moves(search, here, tried, tries, look, moves);
+out:
+    free(tries);
     return rc;
 }
 
