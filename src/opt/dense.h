@@ -33,6 +33,9 @@ struct sofa_dense {
     /* r2[k] = sum over c < cols of scale[c] (u[c ld + k] - x[c])^2; n is rounded up to whole lanes */
     void (*distances)(const double *u, size_t ld, const double *x, const double *scale, size_t cols, size_t n,
                       double *r2);
+    /* The same and, in the one pass, linear[k] = constant + sum over c < cols of coef[c] u[c ld + k] */
+    void (*distances_and_linear)(const double *u, size_t ld, const double *x, const double *scale, const double *coef,
+                                 double constant, size_t cols, size_t n, double *r2, double *linear);
     /* Matern-5/2 of r2 [n]: value[k] += weight (1 + s + s^2/3) exp(-s), s = sqrt(5 r2) */
     void (*matern)(const double *r2, size_t n, double weight, double *value);
     /* The same without a weight to value, and its derivative by r2 times weight[k] to slope */

@@ -110,6 +110,45 @@ static void distances(const double *restrict u, size_t ld, const double *restric
     }
 }
 
+#define NARROW 8 /* the same where there are two sums */
+
+static void distances_and_linear(const double *restrict u, size_t ld, const double *restrict x,
+                                 const double *restrict scale, const double *restrict coef, double constant,
+                                 size_t cols, size_t n, double *restrict r2, double *restrict linear)
+{
+    const lanes zero = {0};
+    size_t k = 0;
+
+    for (; k + NARROW <= n; k += NARROW) {
+        lanes s0 = zero, s1 = zero, t0 = zero + constant, t1 = t0;
+
+        for (size_t c = 0; c < cols; c++) {
+            lanes u0 = load(u + c * ld + k), u1 = load(u + c * ld + k + 4), d0 = u0 - x[c], d1 = u1 - x[c];
+
+            s0 += scale[c] * d0 * d0;
+            s1 += scale[c] * d1 * d1;
+            t0 += coef[c] * u0;
+            t1 += coef[c] * u1;
+        }
+        memcpy(r2 + k, &s0, sizeof s0);
+        memcpy(r2 + k + 4, &s1, sizeof s1);
+        memcpy(linear + k, &t0, sizeof t0);
+        memcpy(linear + k + 4, &t1, sizeof t1);
+    }
+    for (; k < n; k += LANES) { /* rows end on whole lanes */
+        lanes s = zero, t = zero + constant;
+
+        for (size_t c = 0; c < cols; c++) {
+            lanes u0 = load(u + c * ld + k), d0 = u0 - x[c];
+
+            s += scale[c] * d0 * d0;
+            t += coef[c] * u0;
+        }
+        memcpy(r2 + k, &s, sizeof s);
+        memcpy(linear + k, &t, sizeof t);
+    }
+}
+
 typedef int64_t bit_lanes __attribute__((vector_size(8 * LANES)));
 
 /* Correctly rounded on every machine. */
@@ -326,6 +365,7 @@ const struct sofa_dense SOFA_DENSE_NAME = {
     .isa = SOFA_DENSE_ISA,
     .dots = dots,
     .distances = distances,
+    .distances_and_linear = distances_and_linear,
     .matern = matern,
     .matern_slope = matern_slope,
     .combine = combine,

@@ -153,10 +153,7 @@ void sofa_gp_covariances(struct sofa_gp *gp, const int *x, const double *u, doub
     double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
     double constant = sofa_gp_linear(gp, u, coef);
 
-    for (size_t k = 0; k < m; k++)
-        out[k] = constant;
-    gp->dense->combine(gp->u, gp->capacity, coef, space->columns, m, out);
-    gp->dense->distances(gp->u, gp->capacity, u, kernel->inverse, space->columns, m, r2);
+    gp->dense->distances_and_linear(gp->u, gp->capacity, u, kernel->inverse, coef, constant, space->columns, m, r2, out);
     gp->dense->matern(r2, m, kernel->scale * kernel->mix, out);
     if (gp->additive)
         sofa_gp_add_layers(gp, x, u, m, out);

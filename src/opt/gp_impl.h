@@ -20,8 +20,8 @@ struct gp_group {
     double share; /* 1/sqrt(columns) */
 };
 
-/* A part of the additive kernel: columns [from, to). */
-struct gp_layer {
+/* Columns [from, to): a part of the additive kernel, or a dimension. */
+struct gp_span {
     size_t from, to;
 };
 
@@ -31,10 +31,11 @@ struct gp_space {
     const struct sofa_opt_dim *dim;
     size_t columns, padded; /* padded: rounded up to lanes */
     struct gp_column *column;
+    struct gp_span *span; /* [dims] the columns of each dimension */
     size_t *slot; /* [columns] the group of a column, or `groups` where it has none */
     size_t lengths, groups, layers;
     struct gp_group *group;
-    struct gp_layer *layer;
+    struct gp_span *layer;
     size_t entries;              /* of the tables */
     double *raw;                 /* place in [0,1], by column and level */
     double *warped;              /* u */
@@ -82,6 +83,8 @@ struct gp_base {
     double *k;        /* [capacity] */
     double *solved;   /* [capacity] L^-1 k */
     double explained; /* k.K^-1.k */
+    double own;       /* its prior variance */
+    double *sum;      /* [groups] of its features */
     bool groups_hold; /* for the points at hand */
     struct gp_step *step; /* [dims], for the factor at hand */
     double *steps;        /* [dims][capacity] s */

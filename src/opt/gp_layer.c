@@ -11,7 +11,7 @@
 
 #define COMBOS_MAX 256 /* a table of that many takes 512 KiB */
 
-static size_t layer_combos(const struct gp_space *space, const struct gp_layer *layer)
+static size_t layer_combos(const struct gp_space *space, const struct gp_span *layer)
 {
     size_t combos = 1, last = (size_t)-1;
 
@@ -23,7 +23,7 @@ static size_t layer_combos(const struct gp_space *space, const struct gp_layer *
     return combos;
 }
 
-static size_t combo_of(const struct gp_space *space, const struct gp_layer *layer, const int *x)
+static size_t combo_of(const struct gp_space *space, const struct gp_span *layer, const int *x)
 {
     size_t combo = 0, last = (size_t)-1;
 
@@ -38,7 +38,7 @@ static size_t combo_of(const struct gp_space *space, const struct gp_layer *laye
 }
 
 /* The levels of a combination, into the layer's dimensions of x. */
-static void set_combo(const struct gp_space *space, const struct gp_layer *layer, size_t combo, int *x)
+static void set_combo(const struct gp_space *space, const struct gp_span *layer, size_t combo, int *x)
 {
     size_t last = (size_t)-1;
 
@@ -117,7 +117,7 @@ void sofa_gp_set_tables(struct sofa_gp *gp, bool same_kernel, size_t rows)
     int *x = gp->scratch_x;
 
     for (size_t l = 0; gp->table && l < space->layers; l++) {
-        const struct gp_layer *layer = &space->layer[l];
+        const struct gp_span *layer = &space->layer[l];
         struct gp_table *table = &gp->table[l];
 
         if (!table->combos)
@@ -144,7 +144,7 @@ double sofa_gp_layer_weight(const struct sofa_gp *gp)
 /* The row of the table for one combination with features u. */
 static const double *table_row(struct sofa_gp *gp, size_t l, size_t combo, const double *u)
 {
-    const struct gp_layer *layer = &gp->space.layer[l];
+    const struct gp_span *layer = &gp->space.layer[l];
     struct gp_table *table = &gp->table[l];
     double *row = table->value + combo * table->padded, *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
 
@@ -165,7 +165,7 @@ static const double *table_row(struct sofa_gp *gp, size_t l, size_t combo, const
 /* value[k] += layer l's part for the points k < m, without a table. */
 static void add_computed(struct sofa_gp *gp, size_t l, const double *u, size_t m, double *value)
 {
-    const struct gp_layer *layer = &gp->space.layer[l];
+    const struct gp_span *layer = &gp->space.layer[l];
     double *r2 = gp->strip + GP_STRIP_R2 * gp->capacity;
 
     gp->dense->distances(gp->u + layer->from * gp->capacity, gp->capacity, u + layer->from,

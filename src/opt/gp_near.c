@@ -14,6 +14,7 @@ void sofa_gp_free_base(struct sofa_gp *gp)
     free(gp->base.slots);
     free(gp->base.variance);
     free(gp->base.moved);
+    free(gp->base.sum);
     free(gp->base.step);
     free(gp->base.steps);
     gp->base = (struct gp_base){0};
@@ -29,9 +30,10 @@ static enum sofa_code reserve(struct sofa_gp *gp, struct sofa_err *err)
     base->x = calloc(gp->space.dims, sizeof *base->x);
     base->u = calloc(gp->space.padded + 1, sizeof *base->u);
     base->room = sofa_gp_new_rows(rows, ld);
+    base->sum = calloc(gp->space.groups + 1, sizeof *base->sum);
     base->step = calloc(gp->space.dims, sizeof *base->step);
     base->steps = sofa_gp_new_rows(gp->space.dims, ld);
-    if (!base->x || !base->u || !base->room || !base->step || !base->steps) {
+    if (!base->x || !base->u || !base->room || !base->step || !base->steps || !base->sum) {
         sofa_gp_free_base(gp);
         return sofa_fail_nomem(err, "a Gaussian process");
     }
@@ -132,11 +134,14 @@ enum sofa_code sofa_gp_set_base(struct sofa_gp *gp, const int *x, size_t count, 
     SOFA_TRY(reserve_slots(gp, count, err));
     memcpy(base->x, x, gp->space.dims * sizeof *x);
     sofa_gp_features(gp, x, base->u);
+    base->own = sofa_gp_own_variance(gp, base->u, coef);
+    memset(base->sum, 0, gp->space.groups * sizeof *base->sum);
+    for (size_t c = 0; c < gp->space.columns; c++)
+        if (gp->space.column[c].group >= 0)
+            base->sum[gp->space.column[c].group] += base->u[c];
     constant = sofa_gp_linear(gp, base->u, coef);
-    for (size_t k = 0; k < m; k++)
-        base->linear[k] = constant;
-    gp->dense->combine(gp->u, ld, coef, gp->space.columns, m, base->linear);
-    gp->dense->distances(gp->u, ld, base->u, gp->kernel.inverse, gp->space.columns, m, base->r2);
+    gp->dense->distances_and_linear(gp->u, ld, base->u, gp->kernel.inverse, coef, constant, gp->space.columns, m, base->r2,
+                                    base->linear);
     if (!base->groups_hold)
         sum_groups(gp, m);
     memset(base->layer_sum, 0, m * sizeof *base->layer_sum);
@@ -232,40 +237,81 @@ static void near_row_of_column(struct sofa_gp *gp, const int *x, const double *u
     gp->dense->near(&at, m, k, dot);
 }
 
-/* The dimension of the columns [from, to), SOFA_GP_MIXED where there are several or none. */
-static size_t moved_dim(const struct gp_space *space, size_t from, size_t to)
+/* The dimension in which x differs from the base, if it is one alone and matters here; else SOFA_GP_MIXED. */
+static size_t moved_dim(const struct sofa_gp *gp, const int *x)
 {
-    return from < to && space->column[from].dim == space->column[to - 1].dim ? space->column[from].dim : SOFA_GP_MIXED;
+    size_t moved = SOFA_GP_MIXED;
+
+    for (size_t j = 0; j < gp->space.dims; j++) {
+        if (x[j] == gp->base.x[j] || gp->space.span[j].to == 0)
+            continue;
+        if (moved != SOFA_GP_MIXED)
+            return SOFA_GP_MIXED;
+        moved = j;
+    }
+    return moved;
+}
+
+/* The prior variance where column c stands at u instead. */
+static double moved_variance(const struct sofa_gp *gp, size_t c, double u)
+{
+    const struct gp_base *base = &gp->base;
+    int g = gp->space.column[c].group;
+    double delta = u - base->u[c], own = base->own, share;
+
+    if (g < 0)
+        return own;
+    own += gp->kernel.slope[c] * (u + base->u[c]) * delta;
+    share = gp->space.group[g].share;
+    return gp->space.group[g].columns < 2 ? own
+                                          : own + gp->kernel.shared[g] * share * share * (2 * base->sum[g] + delta) * delta;
+}
+
+/* Covariances of x into k, their products as near_row has them, and the prior variance. */
+static double place(struct sofa_gp *gp, const int *x, size_t j, const double *step, double *k, double *dot)
+{
+    size_t columns = gp->space.columns, m = SOFA_DENSE_ROUND(gp->rows), from = 0, to = columns;
+    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded;
+
+    if (j != SOFA_GP_MIXED) {
+        memcpy(u, gp->base.u, gp->space.padded * sizeof *u);
+        from = gp->space.span[j].from;
+        to = gp->space.span[j].to;
+        for (size_t c = from; c < to; c++)
+            u[c] = sofa_gp_feature(&gp->space, gp->space.warped, c, x);
+    } else {
+        sofa_gp_features(gp, x, u);
+        while (from < to && u[from] == gp->base.u[from])
+            from++;
+        while (to > from && u[to - 1] == gp->base.u[to - 1])
+            to--;
+    }
+    if (j != SOFA_GP_MIXED && to == from + 1) {
+        near_row_of_column(gp, x, u, from, m, step, k, dot);
+        return moved_variance(gp, from, u[from]);
+    }
+    near_row(gp, x, u, from, to, m, step, k, dot);
+    return sofa_gp_own_variance(gp, u, coef);
 }
 
 void sofa_gp_near(struct sofa_gp *gp, size_t slot, const int *x, double *mean, double *sd_bound)
 {
     struct gp_base *base = &gp->base;
-    size_t columns = gp->space.columns, from, to, m = SOFA_DENSE_ROUND(gp->rows), j;
-    double *u = gp->scratch, *coef = gp->scratch + gp->space.padded, *k = base->slots + slot * gp->capacity;
-    double dot[3], bound, *step;
+    size_t m = SOFA_DENSE_ROUND(gp->rows), j = moved_dim(gp, x);
+    double *k = base->slots + slot * gp->capacity, dot[3], own, bound;
 
-    sofa_gp_features(gp, x, u);
-    for (from = 0; from < columns && u[from] == base->u[from]; from++)
-        ;
-    for (to = columns; to > from && u[to - 1] == base->u[to - 1]; to--)
-        ;
-    base->moved[slot] = j = moved_dim(&gp->space, from, to);
-    step = base->steps + (j == SOFA_GP_MIXED ? 0 : j) * gp->capacity;
-    if (to == from + 1)
-        near_row_of_column(gp, x, u, from, m, step, k, dot);
-    else
-        near_row(gp, x, u, from, to, m, step, k, dot);
+    own = place(gp, x, j, base->steps + (j == SOFA_GP_MIXED ? 0 : j) * gp->capacity, k, dot);
     for (size_t i = gp->rows; i < m; i++)
         k[i] = 0; /* the weights were 0 there */
     mean[0] = gp->centre + gp->spread * dot[0];
     for (size_t f = 1; f < gp->draws; f++)
         mean[f] = gp->centre + gp->spread * gp->dense->dot(gp->weight + f * gp->capacity, k, m);
-    base->variance[slot] = sofa_gp_own_variance(gp, u, coef);
-    bound = base->variance[slot] + base->explained - 2 * dot[1];
+    bound = own + base->explained - 2 * dot[1];
     if (j != SOFA_GP_MIXED && base->step[j].squares > 0)
         bound -= (dot[2] - base->step[j].base) * (dot[2] - base->step[j].base) / base->step[j].squares;
-    *sd_bound = sofa_gp_deviation(gp, bound < base->variance[slot] ? bound : base->variance[slot]);
+    base->moved[slot] = j;
+    base->variance[slot] = own;
+    *sd_bound = sofa_gp_deviation(gp, bound < own ? bound : own);
 }
 
 /* Keeps the step to a neighbour, from L^-1 times its covariances, if it is the first in its dimension. */

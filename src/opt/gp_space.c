@@ -91,14 +91,18 @@ static void fill_columns(struct gp_space *space, int *names)
     for (int layer = -1; layer <= last; layer++) {
         next = add_layer(space, layer, c, &entry, &length, names);
         if (next > c)
-            space->layer[space->layers++] = (struct gp_layer){c, next};
+            space->layer[space->layers++] = (struct gp_span){c, next};
         c = next;
     }
     for (c = 0; c < space->columns; c++)
         if (space->column[c].group >= 0)
             space->group[space->column[c].group].columns++;
-    for (c = 0; c < space->columns; c++)
+    for (c = 0; c < space->columns; c++) {
+        struct gp_span *span = &space->span[space->column[c].dim];
+
+        *span = (struct gp_span){span->to ? span->from : c, c + 1};
         space->slot[c] = space->column[c].group < 0 ? space->groups : (size_t)space->column[c].group;
+    }
     for (size_t g = 0; g < space->groups; g++)
         space->group[g].share = 1 / sqrt((double)space->group[g].columns);
 }
@@ -111,6 +115,7 @@ enum sofa_code sofa_gp_space_init(struct gp_space *space, size_t dims, const str
     *space = (struct gp_space){.dims = dims, .dim = dim};
     count_columns(space);
     space->column = calloc(space->columns + 1, sizeof *space->column);
+    space->span = calloc(dims + 1, sizeof *space->span);
     space->slot = calloc(space->columns + 1, sizeof *space->slot);
     space->group = calloc(dims + 1, sizeof *space->group);
     space->layer = calloc(dims + 1, sizeof *space->layer);
@@ -118,7 +123,7 @@ enum sofa_code sofa_gp_space_init(struct gp_space *space, size_t dims, const str
     space->warped = calloc(space->entries + 1, sizeof *space->warped);
     space->by_a = calloc(space->entries + 1, sizeof *space->by_a);
     space->by_b = calloc(space->entries + 1, sizeof *space->by_b);
-    if (!names || !space->column || !space->slot || !space->group || !space->layer || !space->raw || !space->warped ||
+    if (!names || !space->column || !space->slot || !space->span || !space->group || !space->layer || !space->raw || !space->warped ||
         !space->by_a || !space->by_b) {
         free(names);
         return sofa_fail_nomem(err, "a Gaussian process");
@@ -132,6 +137,7 @@ void sofa_gp_space_release(struct gp_space *space)
 {
     free(space->column);
     free(space->slot);
+    free(space->span);
     free(space->group);
     free(space->layer);
     free(space->raw);
