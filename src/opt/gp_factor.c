@@ -89,6 +89,31 @@ static bool factor_rows(struct sofa_gp *gp, size_t from, size_t rows, bool inver
     return true;
 }
 
+void sofa_gp_invert(struct sofa_gp *gp)
+{
+    for (size_t ib = 0; ib < gp->rows; ib += BLOCK)
+        for (size_t jb = 0; jb <= ib; jb += BLOCK)
+            invert_block(gp, ib, jb);
+}
+
+void sofa_gp_solve(struct sofa_gp *gp, size_t n)
+{
+    size_t ld = gp->capacity;
+    double *t = gp->innovation, v;
+
+    for (size_t ib = 0; ib < n; ib += BLOCK) {
+        const double *l = gp->cholesky + ib * ld + ib;
+
+        gp->dense->rows(gp->cholesky + ib * ld, ld, t, 0, ib, t + ib);
+        for (size_t r = 0; r < BLOCK; r++) {
+            v = (ib + r < n ? gp->z[ib + r] : 0) - t[ib + r];
+            for (size_t q = 0; q < r; q++)
+                v -= l[r * ld + q] * t[ib + q];
+            t[ib + r] = v / l[r * ld + r];
+        }
+    }
+}
+
 enum sofa_code sofa_gp_factor(struct sofa_gp *gp, size_t from, size_t rows, bool inverse, struct sofa_err *err)
 {
     gp->rows = rows;

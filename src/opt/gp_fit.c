@@ -230,8 +230,7 @@ static enum sofa_code add_gradient(struct sofa_gp *gp, const double *theta, doub
     return SOFA_OK;
 }
 
-enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double *evidence, double *gradient,
-                                struct sofa_err *err)
+static enum sofa_code set_evidence(struct sofa_gp *gp, const double *theta, double *evidence, struct sofa_err *err)
 {
     double sum = 0;
     enum sofa_code rc;
@@ -240,24 +239,41 @@ enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double 
     gp->factored = 0;
     gp->tables_hold = false;
     sofa_gp_set(gp, theta);
-    SOFA_TRY(sofa_gp_factor(gp, 0, gp->n, true, err));
-    sofa_gp_innovate(gp, gp->n);
+    SOFA_TRY(sofa_gp_factor(gp, 0, gp->n, false, err));
+    sofa_gp_solve(gp, gp->n);
     for (size_t i = 0; i < gp->n; i++) {
         sum -= 0.5 * gp->innovation[i] * gp->innovation[i];
         sum -= sofa_opt_log(gp->cholesky[i * gp->capacity + i]);
     }
     *evidence = sum - 0.5 * (double)gp->n * LN_2PI;
-    if (gradient) {
-        sofa_gp_weights(gp, gp->n, 1);
-        SOFA_TRY(add_gradient(gp, theta, gradient, err));
-    }
+out:
+    return rc;
+}
+
+/* From the factor that the evidence left behind. */
+static enum sofa_code set_evidence_gradient(struct sofa_gp *gp, const double *theta, double *gradient,
+                                            struct sofa_err *err)
+{
+    sofa_gp_invert(gp);
+    sofa_gp_weights(gp, gp->n, 1);
+    return add_gradient(gp, theta, gradient, err);
+}
+
+enum sofa_code sofa_gp_evidence(struct sofa_gp *gp, const double *theta, double *evidence, double *gradient,
+                                struct sofa_err *err)
+{
+    enum sofa_code rc;
+
+    SOFA_TRY(set_evidence(gp, theta, evidence, err));
+    if (gradient)
+        SOFA_TRY(set_evidence_gradient(gp, theta, gradient, err));
 out:
     return rc;
 }
 
 /*
- * The fit: GSL's bfgs2 asks for the function and the gradient apart, at the same places; the last
- * answer is kept.
+ * The fit: GSL's bfgs2 asks for the function and, where that is good enough, for the gradient at the same place;
+ * the last answer is kept.
  */
 #define THETA_BOUND 25.0 /* of any logarithm: beyond it a point is refused */
 #define REFUSED 1e10
@@ -267,7 +283,7 @@ struct search {
     double *theta, *gradient; /* of the last answer */
     double *unit;             /* of the searched coordinates: the priors' deviations, which make the prior round */
     double value;
-    bool known;
+    bool known, gradient_known;
     size_t count;
 };
 
@@ -285,12 +301,24 @@ static void answer(struct search *search, const gsl_vector *v)
     if (same)
         return;
     search->known = true;
-    memset(search->gradient, 0, search->count * sizeof *search->gradient);
-    if (!inside || sofa_gp_evidence(search->gp, search->theta, &search->value, search->gradient, NULL) != SOFA_OK) {
+    search->gradient_known = false;
+    if (!inside || set_evidence(search->gp, search->theta, &search->value, NULL) != SOFA_OK)
         search->value = -REFUSED;
+    else
+        search->value += sofa_gp_log_prior(search->gp, search->theta, NULL);
+}
+
+/* The gradient of the last answer; zero where that was refused. */
+static void answer_gradient(struct search *search)
+{
+    if (search->gradient_known)
         return;
-    }
-    search->value += sofa_gp_log_prior(search->gp, search->theta, search->gradient);
+    search->gradient_known = true;
+    memset(search->gradient, 0, search->count * sizeof *search->gradient);
+    if (search->value == -REFUSED)
+        return;
+    if (set_evidence_gradient(search->gp, search->theta, search->gradient, NULL) == SOFA_OK)
+        sofa_gp_log_prior(search->gp, search->theta, search->gradient);
 }
 
 static double minus_posterior(const gsl_vector *v, void *search)
@@ -304,6 +332,7 @@ static void minus_gradient(const gsl_vector *v, void *context, gsl_vector *g)
     struct search *search = context;
 
     answer(search, v);
+    answer_gradient(search);
     for (size_t i = 0; i < search->count; i++)
         gsl_vector_set(g, i, -search->gradient[i] * search->unit[i]);
 }

@@ -225,6 +225,9 @@ void sofa_gp_set(struct sofa_gp *gp, const double *theta);
 /* Factors rows [0, rows) of the points in gp->u: Cholesky and, with `inverse`, L^-1.  Rows below
  * `from` hold already. */
 enum sofa_code sofa_gp_factor(struct sofa_gp *gp, size_t from, size_t rows, bool inverse, struct sofa_err *err);
+void sofa_gp_invert(struct sofa_gp *gp); /* L^-1 of the factor at hand */
+/* innovation = L^-1 z, over n rows, without the inverse */
+void sofa_gp_solve(struct sofa_gp *gp, size_t n);
 /* weight = L^-T innovation for each draw, over `rows` */
 void sofa_gp_weights(struct sofa_gp *gp, size_t rows, size_t draws);
 void sofa_gp_innovate(struct sofa_gp *gp, size_t n);
