@@ -69,6 +69,7 @@ static double run(const struct sofa_attention_kernel *kernel, const struct sofa_
 static void compare_levels(const struct sofa_attention_kernel *kernel)
 {
     static const char *const names[] = {"lm.sofa_over_dense", "lm.sofa_over_dense.model_statistics",
+                                        "lm.sofa_over_dense.sampled_statistics",
                                         "lm.sofa_over_dense.all_statistics"};
     const char *isa = sofa_attention_kernel_name(kernel);
     struct sofa_attention_params layer[LAYERS_MOST];

@@ -32,6 +32,7 @@ struct problem {
     const char *space, *table;       /* of our own: the space's file and the table's */
     /* the uncertain objective is a sum of parts [parts], which an evaluation tells */
     size_t parts, part_kinds;
+    bool signals; /* they are signals, not parts */
     void (*split)(const struct problem *p, const int *x, double *part);
 };
 

@@ -51,9 +51,15 @@ static void split(const struct problem *p, const int *x, double *part)
         part[l] = table_row_of(&table, (int)l, x)->loss + table.base / (double)p->parts;
 }
 
+static void signals(const struct problem *p, const int *x, double *part)
+{
+    for (size_t l = 0; l < p->parts; l++)
+        part[l] = table_row_of(&table, (int)l, x)->signal;
+}
+
 /* References: the 90th percentiles of 2000 random points, rounded (protocol quantiles). */
 const struct problem problems_own[] = {
-    {"quick10", 10, 4, 0, 0, set_dims, own, {0.05, 547, 2.4, 5.9}, .space = "bench/opt/quick10.yaml", .table = "bench/opt/quick10.csv"},
+    {"quick10", 10, 4, 0, 0, set_dims, own, {0.05, 547, 2.4, 5.9}, .space = "bench/opt/quick10.yaml", .table = "bench/opt/quick10.csv", .parts = 4, .signals = true, .split = signals},
     {"bert24", 24, 3, 0, 0, set_dims, own, {0.2, 2430, 7.5}, .space = "spaces/bert-base-tiles.yaml", .table = "bench/opt/bert24.csv", .parts = 12, .part_kinds = SOFA_SYNTHETIC_HEADS, .split = split},
     {"deep70", 70, 4, 0, 0, set_dims, own, {0.31, 158000, 272, 6.7}, .space = "bench/opt/deep70.yaml", .table = "bench/opt/deep70.csv", .parts = 32, .part_kinds = SOFA_SYNTHETIC_HEADS, .split = split},
 };

@@ -99,6 +99,7 @@ static struct sofa_opt_problem problem_for(const struct problem *p, uint64_t see
                                        .uncertain_is_objective = true,
                                        .constraints = p->constraints,
                                        .parts = p->parts,
+                                       .parts_are_signals = p->signals,
                                        .part_kinds = p->part_kinds,
                                        .seed = seed,
                                        .budget = budget};

@@ -69,10 +69,10 @@ enum sofa_code table_read(const char *file, struct table *table, struct sofa_err
         if (sscanf(line, "base,%lf", &table->base) == 1)
             continue;
         /* layers that share their rows: every `step`th from `layer` on */
-        if (sscanf(line, "%d,%d,%d,%d,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &layer, &step, &a, &b, &r.loss,
+        if (sscanf(line, "%d,%d,%d,%d,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &layer, &step, &a, &b, &r.loss,
                    &r.selection.density, &r.selection.union_share, &r.selection.naive_ratio,
                    &r.selection.rass_ratio, &r.selection.clipped, &r.selection.mispredicted,
-                   &r.selection.union_all) != 12)
+                   &r.selection.union_all, &r.signal) < 12)
             continue;
         for (int l = layer; l < table->layers; l += step, rows++)
             table->row[l][a * table->levels[l][1] + b] = r;

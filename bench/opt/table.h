@@ -16,7 +16,7 @@
 #define TABLE_AXES 2
 
 struct table_row {
-    double loss;
+    double loss, signal; /* signal: the squared relative error of its attention, mean over heads */
     struct sofa_selection selection;
 };
 

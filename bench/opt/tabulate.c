@@ -2,8 +2,8 @@
  * Measures a space for table.h with the program's own kernel.
  *
  *   tabulate SPACE.yaml                 the table: "base,LOSS", then rows
- *       layer,step,level,level,loss,density,union,naive,rass,clipped,mispredicted,union_all
- *       (step: every so many layers share the row)
+ *       layer,step,level,level,loss,density,union,naive,rass,clipped,mispredicted,union_all,error
+ *       (step: every so many layers share the row; error: the square of the attention's relative error)
  *   tabulate SPACE.yaml TABLE.csv N     measures N random designs: rows measured,table of their losses
  *
  * The program's files are looked for below SOFA_DSE_DATA, or where it is run: the top of the source.
@@ -54,14 +54,15 @@ static struct sofa_selection mean_selection(const struct sofa_statistics *s, int
         m.clipped += one->clipped / s->heads;
         m.mispredicted += one->mispredicted / s->heads;
         m.union_all += one->union_all / s->heads;
+        m.output_error += one->output_error * one->output_error / s->heads; /* a square: what signals are */
     }
     return m;
 }
 
 static void print_row(int layer, int step, int a, int b, double loss, const struct sofa_selection *s)
 {
-    printf("%d,%d,%d,%d,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g\n", layer, step, a, b, loss, s->density,
-           s->union_share, s->naive_ratio, s->rass_ratio, s->clipped, s->mispredicted, s->union_all);
+    printf("%d,%d,%d,%d,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g,%.7g\n", layer, step, a, b, loss, s->density,
+           s->union_share, s->naive_ratio, s->rass_ratio, s->clipped, s->mispredicted, s->union_all, s->output_error);
     fflush(stdout);
 }
 

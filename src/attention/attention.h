@@ -43,6 +43,7 @@ struct sofa_attention_params {
 enum sofa_stats_level {
     SOFA_STATS_NONE,
     SOFA_STATS_MODEL, /* what the analytical model needs: all but mass, overlap*, rel_error */
+    SOFA_STATS_SAMPLE, /* mass and rel_error too, of one row in 8 */
     SOFA_STATS_ALL,
 };
 

@@ -278,10 +278,10 @@ static void leave_trace(const struct head *h, const struct sofa_attention_trace 
 static void diagnose_block(struct head *h, size_t from, const struct sofa_rows *rows, const float *out,
                            struct sofa_tally *tally, const struct sofa_attention_trace *trace)
 {
-    bool scored = (trace || (tally && tally->q)) && !h->fixed;
+    bool scored = (trace || (tally && tally->overlaps)) && !h->fixed;
 
     for (size_t r = 0; r < rows->n; r++) {
-        const double *scores = h->fixed ? NULL : h->scores + r % GROUP * h->stride;
+        const double *scores = !scored ? NULL : h->scores + r % GROUP * h->stride;
         const uint32_t *keys = rows->keys + rows->start[r];
         size_t n = rows->start[r + 1] - rows->start[r], row = from + r;
 

@@ -6,6 +6,8 @@
 
 #include "acsr/members.h"
 
+#define SAMPLE_STEP 8 /* rows; the one in the middle of them is compared */
+
 static double norm(const float *x, size_t n)
 {
     double sum = 0;
@@ -25,7 +27,7 @@ static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const flo
                                  struct sofa_arena *arena, struct sofa_err *err)
 {
     size_t s = t->s, d = t->d;
-    double *qd = sofa_arena_alloc(arena, s * d, sizeof *qd), *vd = sofa_arena_alloc(arena, s * d, sizeof *vd);
+    double *qd = sofa_arena_alloc(arena, t->compared * d, sizeof *qd), *vd = sofa_arena_alloc(arena, s * d, sizeof *vd);
     double *kt = sofa_arena_zalloc(arena, d * t->stride, sizeof *kt);
 
     t->exact = sofa_arena_alloc(arena, SOFA_TALLY_GROUP * t->stride, sizeof *t->exact);
@@ -38,9 +40,11 @@ static enum sofa_code init_exact(struct sofa_tally *t, const float *q, const flo
     if (!qd || !vd || !kt || !t->exact || !t->weight || !t->dense || !t->top || !t->chosen ||
         (t->tiling->members && (!t->compact || !t->index)))
         return sofa_fail_nomem(err, "statistics");
+    for (size_t i = 0; i < t->compared; i++)
+        for (size_t c = 0; c < d; c++)
+            qd[i * d + c] = q[(t->offset + i * t->step) * d + c];
     for (size_t i = 0; i < s; i++)
         for (size_t c = 0; c < d; c++) {
-            qd[i * d + c] = q[i * d + c];
             vd[i * d + c] = v[i * d + c];
             kt[c * t->stride + i] = k[i * d + c];
         }
@@ -64,7 +68,11 @@ enum sofa_code sofa_tally_init(struct sofa_tally *t, enum sofa_stats_level level
 
         t->largest_key_norm = n > t->largest_key_norm ? n : t->largest_key_norm;
     }
-    return level == SOFA_STATS_ALL ? init_exact(t, q, k, v, arena, err) : SOFA_OK;
+    t->overlaps = level == SOFA_STATS_ALL;
+    t->step = t->overlaps || t->s < SAMPLE_STEP ? 1 : SAMPLE_STEP;
+    t->offset = t->step / 2;
+    t->compared = (t->s - t->offset + t->step - 1) / t->step;
+    return level >= SOFA_STATS_SAMPLE ? init_exact(t, q, k, v, arena, err) : SOFA_OK;
 }
 
 /* q.k of the quantised integers, exact in double. */
@@ -176,43 +184,50 @@ static size_t common_with_predicted(struct sofa_tally *t, size_t row, const doub
     return common;
 }
 
-/* Dense attention in double of the rows from `row` on. */
-static void dense_group(struct sofa_tally *t, size_t row)
+/* Dense attention in double of the compared rows from the i-th on. */
+static void dense_group(struct sofa_tally *t, size_t i)
 {
-    size_t n = t->s - row < SOFA_TALLY_GROUP ? t->s - row : SOFA_TALLY_GROUP;
-    size_t columns = sofa_visible(t->tiling, row + n - 1);
+    size_t n = t->compared - i < SOFA_TALLY_GROUP ? t->compared - i : SOFA_TALLY_GROUP;
+    size_t first = t->offset + i * t->step, columns = sofa_visible(t->tiling, first + (n - 1) * t->step);
 
-    t->kernel->scores(t->q + row * t->d, t->kt, n, t->d, t->stride, columns, t->exact);
+    t->kernel->scores(t->q + i * t->d, t->kt, n, t->d, t->stride, columns, t->exact);
     for (size_t r = 0; r < n; r++) {
         double *weight = t->weight + r * t->stride;
-        size_t visible = sofa_visible(t->tiling, row + r);
+        size_t visible = sofa_visible(t->tiling, first + r * t->step);
 
         memcpy(weight, t->exact + r * t->stride, visible * sizeof *weight);
         t->sum[r] = t->kernel->exp_sum(weight, visible, t->kernel->max(weight, visible), 1 / sqrt((double)t->d));
         memset(weight + visible, 0, (columns - visible) * sizeof *weight);
     }
     t->kernel->weigh(t->weight, t->v, n, columns, t->d, t->stride, t->dense);
-    t->group = row;
+    t->group = i;
     t->grouped = n;
+}
+
+static void tally_overlaps(struct sofa_tally *t, size_t row, const double *exact, const uint32_t *keys, size_t n,
+                           const double *predicted)
+{
+    for (size_t i = 0; i < n; i++)
+        t->chosen[keys[i]] = 1;
+    t->overlap_sort += (double)common_with_predicted(t, row, predicted, n);
+    t->overlap += (double)common_with_top(t, exact, sofa_visible(t->tiling, row), false, n);
+    for (size_t i = 0; i < n; i++)
+        t->chosen[keys[i]] = 0;
 }
 
 static void tally_exact(struct sofa_tally *t, size_t row, const uint32_t *keys, size_t n, const double *predicted,
                         const float *out)
 {
-    size_t visible = sofa_visible(t->tiling, row), d = t->d, r;
+    size_t d = t->d, i = (row - t->offset) / t->step, r;
     double on_selected = 0;
 
-    if (row < t->group || row >= t->group + t->grouped)
-        dense_group(t, row);
-    r = row - t->group;
-    for (size_t i = 0; i < n; i++)
-        t->chosen[keys[i]] = 1;
-    t->overlap_sort += (double)common_with_predicted(t, row, predicted, n);
-    t->overlap += (double)common_with_top(t, t->exact + r * t->stride, visible, false, n);
-    for (size_t i = 0; i < n; i++) {
-        on_selected += t->weight[r * t->stride + keys[i]];
-        t->chosen[keys[i]] = 0;
-    }
+    if (i < t->group || i >= t->group + t->grouped)
+        dense_group(t, i);
+    r = i - t->group;
+    if (t->overlaps)
+        tally_overlaps(t, row, t->exact + r * t->stride, keys, n, predicted);
+    for (size_t k = 0; k < n; k++)
+        on_selected += t->weight[r * t->stride + keys[k]];
     t->mass += on_selected / t->sum[r];
     for (size_t c = 0; c < d; c++) {
         double dense = t->dense[r * d + c] / t->sum[r], e = out[c] - dense;
@@ -235,7 +250,7 @@ void sofa_tally_row(struct sofa_tally *t, size_t row, const uint32_t *keys, size
         memcpy(t->last_keys + t->last_start[i], keys, n * sizeof *keys);
         t->last_start[i + 1] = t->last_start[i] + n;
     }
-    if (t->q)
+    if (t->q && row % t->step == t->offset)
         tally_exact(t, row, keys, n, predicted, out);
 }
 
@@ -291,7 +306,7 @@ enum sofa_code sofa_tally_finish(struct sofa_tally *t, struct sofa_attention_sta
     stats->rass_loads = (double)loads;
     stats->rass_last_rows = (double)t->last_rows;
     stats->rass_per_phase = (double)t->params->keys_per_phase;
-    stats->mass = t->mass / (double)t->s;
+    stats->mass = share(t->mass, (double)t->compared);
     stats->overlap = share(t->overlap, stats->selected);
     stats->overlap_sort = share(t->overlap_sort, stats->selected);
     stats->rel_error = sqrt(share(t->difference, t->norm));

@@ -25,11 +25,13 @@ struct sofa_tally {
     uint8_t *in_head;        /* [s] */
     size_t last_start[SOFA_LAST_ROWS + 1], last_rows;
     uint32_t *last_keys;
-    /* ALL; NULL without */
-    const double *q, *kt, *v; /* [s][d], [d][stride], [s][d]: not quantised */
+    /* SAMPLE and ALL; NULL without */
+    const double *q, *kt, *v; /* [compared][d], [d][stride], [s][d]: not quantised */
     double *exact, *weight, *dense; /* of SOFA_TALLY_GROUP rows: q.k and its exp, [stride], output [d] */
     double sum[SOFA_TALLY_GROUP];   /* of the weights */
-    size_t group, grouped;          /* the rows these are of: first, number */
+    size_t step, offset, compared;  /* compared are rows offset + i step, i < compared in q */
+    size_t group, grouped;          /* those rows i that sum, exact, ... are of: first, number */
+    bool overlaps;                  /* of a selection with others */
     uint32_t *top;            /* [s + 1] */
     uint8_t *chosen;          /* [s] */
     double *compact;          /* [s]: scores of what a row sees in a pattern, and which keys they are */

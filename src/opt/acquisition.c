@@ -87,12 +87,30 @@ static bool all_exact_finite(const struct bayesian *b, const struct sofa_opt_che
     return true;
 }
 
+/* Adds what the signals make of x to the means [draws]; *variance is what it adds to that of the process. */
+static void add_trend(const struct bayesian *b, const int *x, double *mean, double *variance)
+{
+    double trend;
+
+    *variance = 0;
+    if (!b->trend)
+        return;
+    sofa_signals_predict(b->signals, x, &trend, variance);
+    for (size_t f = 0; f < b->draws; f++)
+        mean[f] += trend;
+}
+
+static double widened(double sd, double variance)
+{
+    return variance > 0 ? sqrt(sd * sd + variance) : sd;
+}
+
 /* Scores points as they come; index [count <= SOFA_GP_BATCH] says where they lie in x and score. */
 static void score_batch(struct sofa_optimizer *o, size_t count, const size_t *index, const struct sofa_opt_cheap *cheap,
                         const int *x, struct sofa_score *score)
 {
     struct bayesian *b = o->own;
-    double mu[SOFA_GP_BATCH * SOFA_BAYESIAN_DRAWS] = {0}, sd[SOFA_GP_BATCH] = {0};
+    double mu[SOFA_GP_BATCH * SOFA_BAYESIAN_DRAWS] = {0}, sd[SOFA_GP_BATCH] = {0}, variance;
     const int *point[SOFA_GP_BATCH];
 
     for (size_t k = 0; k < count; k++)
@@ -101,8 +119,10 @@ static void score_batch(struct sofa_optimizer *o, size_t count, const size_t *in
         sofa_parts_predict(b->parts, point[k], mu + k * b->draws, &sd[k]);
     if (b->u >= 0 && !b->parts)
         sofa_gp_predict(b->model, count, point, mu, sd);
-    for (size_t k = 0; k < count; k++)
-        score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, sd[k], false);
+    for (size_t k = 0; k < count; k++) {
+        add_trend(b, point[k], mu + k * b->draws, &variance);
+        score[index[k]] = score_one(o, point[k], &cheap[k], mu + k * b->draws, widened(sd[k], variance), false);
+    }
 }
 
 static void score_all(struct sofa_optimizer *o, size_t count, const int *x, struct sofa_score *score)
@@ -127,6 +147,7 @@ static void score_all(struct sofa_optimizer *o, size_t count, const int *x, stru
 struct sofa_bayesian_near {
     struct sofa_opt_cheap cheap;
     size_t dim; /* in which it differs */
+    double variance; /* that the signals add */
 };
 
 static bool reserve_near(struct bayesian *b, size_t count)
@@ -167,7 +188,8 @@ static void score_bounds(struct sofa_optimizer *o, const int *base, size_t count
         if (!near->cheap.feasible || !all_exact_finite(b, &near->cheap))
             continue;
         sofa_gp_near(b->model, i, x + i * dims, mean, &sd);
-        score[i] = score_one(o, x + i * dims, &near->cheap, mean, sd, true);
+        add_trend(b, x + i * dims, mean, &near->variance);
+        score[i] = score_one(o, x + i * dims, &near->cheap, mean, widened(sd, near->variance), true);
         score[i].bound = score[i].tier == SOFA_TIER_IMPROVING;
     }
 }
@@ -181,7 +203,8 @@ static void score_exactly(struct sofa_optimizer *o, size_t count, const size_t *
     sofa_gp_near_deviations(b->model, count, index, sd);
     for (size_t k = 0; k < count; k++)
         score[index[k]] = score_one(o, x + index[k] * o->problem.dims, &b->near[index[k]].cheap,
-                                    b->near_mean + index[k] * b->draws, sd[k], false);
+                                    b->near_mean + index[k] * b->draws, widened(sd[k], b->near[index[k]].variance),
+                                    false);
 }
 
 /* The neighbour of one dimension, among [from, to), whose bound is the best; `to` when none can win. */

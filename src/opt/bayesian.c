@@ -13,7 +13,7 @@
 #include "opt/propose.h"
 #include "opt/special.h"
 
-#define PARTS_START 8  /* points of the start where each teaches every part */
+#define PARTS_START 8  /* points of the start where each teaches every part, or every signal */
 #define FEW_FEASIBLE 3 /* with fewer, the points of least loss are seeds too */
 
 static void set_objectives(struct sofa_optimizer *o, struct bayesian *b)
@@ -24,6 +24,33 @@ static void set_objectives(struct sofa_optimizer *o, struct bayesian *b)
     for (size_t j = 0; j < o->problem.objectives; j++)
         if ((int)j != b->u)
             b->exact[b->q++] = j;
+}
+
+/* What learns the uncertain objective: its parts, or itself, beside its signals where there are such. */
+static enum sofa_code new_models(struct sofa_optimizer *o, struct bayesian *b, bool plain, struct sofa_err *err)
+{
+    const struct sofa_opt_problem *p = &o->problem;
+    bool split = !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p);
+    enum sofa_code rc = SOFA_OK;
+
+    if (split)
+        b->start = b->start < PARTS_START ? b->start : PARTS_START;
+    if (split && !p->parts_are_signals) {
+        b->raw = true;
+        return sofa_parts_new(p, SOFA_BAYESIAN_DRAWS, &b->parts, err);
+    }
+    b->trend = split;
+    if (split)
+        SOFA_TRY(sofa_signals_new(p, &b->signals, err));
+    SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
+    if (!plain && !(p->without & SOFA_OPT_WITHOUT_ADDITIVE))
+        SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
+    if (b->gp[1] && !sofa_gp_additive(b->gp[1])) {
+        sofa_gp_free(b->gp[1]);
+        b->gp[1] = NULL;
+    }
+out:
+    return rc;
 }
 
 static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err *err)
@@ -48,19 +75,8 @@ static enum sofa_code init(struct sofa_optimizer *o, bool plain, struct sofa_err
         return sofa_fail_nomem(err, "an optimizer");
     SOFA_TRY(sofa_local_init(&b->local, o, SOFA_BELIEF_MOST, b->q + 1, &sofa_belief_local, err));
     SOFA_TRY(sofa_halton_new(&b->halton, p->dims, o->rng, err));
-    if (b->u >= 0 && !plain && !(p->without & SOFA_OPT_WITHOUT_PARTS) && sofa_parts_suit(p)) {
-        b->raw = true;
-        b->start = b->start < PARTS_START ? b->start : PARTS_START;
-        SOFA_TRY(sofa_parts_new(p, SOFA_BAYESIAN_DRAWS, &b->parts, err));
-    } else if (b->u >= 0) {
-        SOFA_TRY(sofa_gp_new(p->dims, p->dim, false, &b->gp[0], err));
-        if (!plain && !(p->without & SOFA_OPT_WITHOUT_ADDITIVE))
-            SOFA_TRY(sofa_gp_new(p->dims, p->dim, true, &b->gp[1], err));
-        if (b->gp[1] && !sofa_gp_additive(b->gp[1])) {
-            sofa_gp_free(b->gp[1]);
-            b->gp[1] = NULL;
-        }
-    }
+    if (b->u >= 0)
+        SOFA_TRY(new_models(o, b, plain, err));
 out:
     return rc;
 }
@@ -89,6 +105,7 @@ static void bayesian_free(struct sofa_optimizer *o)
         return;
     sofa_halton_free(b->halton);
     sofa_parts_free(b->parts);
+    sofa_signals_free(b->signals);
     sofa_gp_free(b->gp[0]);
     sofa_gp_free(b->gp[1]);
     for (size_t f = 0; f < SOFA_BAYESIAN_DRAWS; f++)
@@ -99,6 +116,7 @@ static void bayesian_free(struct sofa_optimizer *o)
     free(b->pending);
     free(b->x);
     free(b->z);
+    free(b->rest);
     free(b->fit_x);
     free(b->fit_z);
     free(b->normals);
@@ -211,6 +229,7 @@ static enum sofa_code bayesian_ask(struct sofa_optimizer *o, int *x, struct sofa
     if (o->seen.count < b->start || (b->u >= 0 && n < 2))
         return ask_start(o, x, err);
     if (b->u >= 0 && !b->parts && sofa_regions_in_use(o, n)) {
+        sofa_belief_drop_signals(b);
         SOFA_TRY(sofa_local_ask(&b->local, o, n, x, &score, err));
         o->gain = sofa_bayesian_gain(o, &score);
         goto out;

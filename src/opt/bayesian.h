@@ -11,6 +11,7 @@
 #include "opt/local.h"
 #include "opt/parts.h"
 #include "opt/search.h"
+#include "opt/signals.h"
 
 #define SOFA_BAYESIAN_SEEDS 512
 #define SOFA_BAYESIAN_DRAWS 16 /* fantasies of the pending points */
@@ -19,6 +20,8 @@ struct bayesian {
     struct sofa_halton *halton;
     struct sofa_gp *gp[2]; /* without and with the additive part; [1] NULL where there is none */
     struct sofa_parts *parts; /* instead of them, where the objective is told in parts; else NULL */
+    struct sofa_signals *signals; /* told with the objective; NULL: none */
+    bool trend; /* they are in use: the processes learn what they leave */
     int chosen;
     struct sofa_gp *model; /* that the acquisition asks: the chosen one, or that of the sample */
     bool plain; /* the objective as it is */
@@ -43,6 +46,7 @@ struct bayesian {
     size_t pending_n;
     int *x;    /* scratch: points for the process or seeds */
     double *z; /* scratch */
+    double *rest; /* scratch: z without what the signals make of it */
     int *fit_x; /* scratch: what the fit uses */
     double *fit_z;
     double *normals; /* [draws][pending] innovations of the fantasies */
@@ -76,6 +80,10 @@ size_t sofa_belief_collect(struct sofa_optimizer *o);
 /* Fits the process to the n points gathered, places the pending ones, and sets up the acquisition:
  * the points to improve on, the reference, the boxes. */
 enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sofa_err *err);
+void sofa_belief_drop_signals(struct bayesian *b); /* from now on the objective is learnt without them */
+/* What the signals make of the results gathered; what the processes learn of those: [n]. */
+enum sofa_code sofa_belief_learn_signals(struct sofa_optimizer *o, struct sofa_err *err);
+const double *sofa_belief_outputs(const struct bayesian *b);
 /* The steps of that.  The fit, where enough is new; the pending points among the process's data, drawn jointly or, without
  * `fantasies`, believed at their means; */
 enum sofa_code sofa_belief_fit(struct sofa_optimizer *o, size_t n, struct sofa_err *err);

@@ -13,6 +13,7 @@
 #define FIT_ALWAYS 100       /* points up to which every result refits; beyond it every n/10 */
 #define FIT_SUBSET 200       /* points that a fit uses at most */
 #define CHOOSE_EVERY 20      /* results between two comparisons of the kernels; beyond FIT_ALWAYS n/2 */
+#define TREND_SURE 40        /* results from which on it is compared whether signals help; before they do */
 #define SHIFT_SHARE 0.1      /* of the limit, added to the loss before the logarithm */
 
 bool sofa_belief_logarithm(const struct bayesian *b)
@@ -40,6 +41,7 @@ enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *er
     free(b->pending);
     free(b->x);
     free(b->z);
+    free(b->rest);
     free(b->fit_x);
     free(b->fit_z);
     b->fit_x = calloc(n * dims, sizeof *b->fit_x);
@@ -50,7 +52,8 @@ enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *er
     b->pending = calloc(n * dims, sizeof *b->pending);
     b->x = calloc(n * dims, sizeof *b->x);
     b->z = calloc(n, sizeof *b->z);
-    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z && b->fit_x &&
+    b->rest = calloc(n, sizeof *b->rest);
+    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z && b->rest && b->fit_x &&
                       b->fit_z
                   ? n
                   : 0;
@@ -77,7 +80,7 @@ static void set_shift(struct sofa_optimizer *o)
     if (!isfinite(scale))
         scale = o->problem.uncertain_is_objective ? o->problem.reference[b->u] : (double)NAN;
     b->shift = NAN;
-    if (b->plain || !(isfinite(scale) && scale > 0))
+    if (b->plain || b->trend || !(isfinite(scale) && scale > 0))
         return;
     for (size_t i = 0; i < o->seen.count; i++)
         if (sofa_belief_teaches(o, i) && o->trials[i].y[b->u] < least)
@@ -112,6 +115,54 @@ static size_t collect_outputs(struct sofa_optimizer *o)
     return n;
 }
 
+void sofa_belief_drop_signals(struct bayesian *b)
+{
+    if (b->signals)
+        b->fitted = false;
+    sofa_signals_free(b->signals);
+    b->signals = NULL;
+    b->trend = false;
+}
+
+/* Results of before signals were measured: then the objective is learnt without. */
+static void check_signals(struct sofa_optimizer *o)
+{
+    struct bayesian *b = o->own;
+    size_t parts = o->problem.parts;
+
+    for (size_t i = 0; b->signals && i < o->seen.count; i++)
+        if (sofa_belief_teaches(o, i) && !sofa_opt_all_finite(o->parts + i * parts, parts))
+            sofa_belief_drop_signals(b);
+}
+
+enum sofa_code sofa_belief_learn_signals(struct sofa_optimizer *o, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    size_t n = 0, parts = o->problem.parts;
+    enum sofa_code rc = SOFA_OK;
+
+    if (!b->signals)
+        return SOFA_OK;
+    SOFA_TRY(sofa_signals_clear(b->signals, err));
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (sofa_belief_teaches(o, i))
+            SOFA_TRY(sofa_signals_add(b->signals, sofa_lattice_point(&o->seen, i), o->parts + i * parts,
+                                      o->trials[i].y[b->u], err));
+    SOFA_TRY(sofa_signals_learn(b->signals, err));
+    for (size_t i = 0; i < o->seen.count; i++)
+        if (sofa_belief_teaches(o, i)) {
+            b->rest[n] = o->trials[i].y[b->u] - sofa_signals_trend(b->signals, o->parts + i * parts);
+            n++;
+        }
+out:
+    return rc;
+}
+
+const double *sofa_belief_outputs(const struct bayesian *b)
+{
+    return b->trend ? b->rest : b->z;
+}
+
 size_t sofa_belief_collect(struct sofa_optimizer *o)
 {
     struct bayesian *b = o->own;
@@ -119,6 +170,7 @@ size_t sofa_belief_collect(struct sofa_optimizer *o)
     collect_pending(o);
     if (b->u < 0)
         return 0;
+    check_signals(o);
     set_shift(o);
     return collect_outputs(o);
 }
@@ -144,7 +196,7 @@ static size_t choose_subset(struct sofa_optimizer *o, size_t n)
     for (size_t i = 0; i < used; i++) {
         from = used == n ? i : i < early ? i * (n - late) / early : n - used + i;
         memcpy(b->fit_x + i * dims, b->x + from * dims, dims * sizeof *b->x);
-        b->fit_z[i] = b->z[from];
+        b->fit_z[i] = sofa_belief_outputs(b)[from];
     }
     return used;
 }
@@ -166,8 +218,8 @@ out:
     return rc;
 }
 
-/* Chooses the scale, then the kernel, by what is most probable. */
-static enum sofa_code choose(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+/* Chooses the scale, then the kernel, by what is most probable; *posterior as in fit_scale. */
+static enum sofa_code choose_process(struct sofa_optimizer *o, size_t n, double *posterior, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
     double here, other;
@@ -189,6 +241,41 @@ static enum sofa_code choose(struct sofa_optimizer *o, size_t n, struct sofa_err
     if (b->gp[1]) {
         SOFA_TRY(fit_scale(o, !b->chosen, n, &other, err));
         b->chosen = other > here ? !b->chosen : b->chosen;
+        here = other > here ? other : here;
+    }
+    *posterior = here;
+out:
+    return rc;
+}
+
+static void set_trend(struct sofa_optimizer *o, bool on)
+{
+    struct bayesian *b = o->own;
+
+    b->trend = on;
+    set_shift(o);
+    collect_outputs(o);
+}
+
+/* The same; and whether signals are used.  What they weigh is chosen from the results too, which costs as Schwarz's
+ * criterion has it (Annals of Statistics 6, 1978). */
+static enum sofa_code choose(struct sofa_optimizer *o, size_t n, struct sofa_err *err)
+{
+    struct bayesian *b = o->own;
+    double here, other;
+    enum sofa_code rc;
+
+    if (b->signals && n < TREND_SURE)
+        set_trend(o, true);
+    SOFA_TRY(choose_process(o, n, &here, err));
+    if (b->signals && n >= TREND_SURE) {
+        set_trend(o, !b->trend);
+        SOFA_TRY(choose_process(o, n, &other, err));
+        here -= (b->trend ? -0.5 : 0.5) * (double)o->problem.parts * sofa_opt_log((double)n);
+        if (here >= other) { /* as it was */
+            set_trend(o, !b->trend);
+            SOFA_TRY(choose_process(o, n, &here, err));
+        }
     }
     b->chosen_n = n;
 out:
@@ -200,7 +287,7 @@ enum sofa_code sofa_belief_fit(struct sofa_optimizer *o, size_t n, struct sofa_e
 {
     struct bayesian *b = o->own;
     size_t step = n < FIT_ALWAYS ? 1 : n / 10, pause = n < FIT_ALWAYS ? CHOOSE_EVERY : n / 2;
-    bool choice = b->gp[1] || !isnan(b->shift);
+    bool choice = b->gp[1] || b->signals || !isnan(b->shift);
     double posterior;
     enum sofa_code rc = SOFA_OK;
 

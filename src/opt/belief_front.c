@@ -51,9 +51,16 @@ out:
     return rc;
 }
 
-static double pending_loss(const struct bayesian *b, size_t draw, size_t i)
+static double pending_loss(const struct sofa_optimizer *o, size_t draw, size_t i)
 {
-    return b->parts ? sofa_parts_pending(b->parts, draw, i) : sofa_gp_pending(b->model, draw, i);
+    const struct bayesian *b = o->own;
+    double mean = 0, variance;
+
+    if (b->parts)
+        return sofa_parts_pending(b->parts, draw, i);
+    if (b->trend)
+        sofa_signals_predict(b->signals, b->pending + i * o->problem.dims, &mean, &variance);
+    return mean + sofa_gp_pending(b->model, draw, i);
 }
 
 static void set_draws(struct sofa_optimizer *o)
@@ -78,7 +85,7 @@ enum sofa_code sofa_belief_condition(struct sofa_optimizer *o, size_t n, bool fa
     SOFA_TRY(sofa_gp_condition(gp, b->pending_n, b->pending, b->draws, b->draws > 1 ? b->normals : NULL, err));
     snprintf(o->state, sizeof o->state, "GP n=%zu%s, %s kernel%s, jitter %g%s", n,
              sofa_gp_points(gp) < n ? " by neighbours" : "", sofa_gp_additive(gp) ? "additive" : "ARD",
-             sofa_belief_logarithm(b) ? " on the logarithm" : "", sofa_gp_jitter(gp),
+             sofa_belief_logarithm(b) ? " on the logarithm" : b->trend ? " beside signals" : "", sofa_gp_jitter(gp),
              b->own_reference ? ", the reference is out of reach" : "");
 out:
     return rc;
@@ -93,12 +100,12 @@ static void add_pending(struct sofa_optimizer *o, size_t i, size_t *n)
 
     sofa_opt_cheap_of(o, b->pending + i * o->problem.dims, &cheap);
     if (!cheap.feasible || (b->u >= 0 && !o->problem.uncertain_is_objective &&
-                            pending_loss(b, 0, i) > limit))
+                            pending_loss(o, 0, i) > limit))
         return;
     for (size_t j = 0; j < b->q; j++)
         b->points[*n * b->q + j] = cheap.y[b->exact[j]];
     for (size_t f = 0; f < b->draws; f++) {
-        loss = b->u >= 0 ? pending_loss(b, f, i) : 0;
+        loss = b->u >= 0 ? pending_loss(o, f, i) : 0;
         b->losses[f * b->room + *n] = loss > limit ? INFINITY : loss;
     }
     b->trial[(*n)++] = SOFA_LATTICE_NONE;
@@ -208,9 +215,10 @@ enum sofa_code sofa_belief_update(struct sofa_optimizer *o, size_t n, struct sof
         set_draws(o);
         SOFA_TRY(learn_parts(o, n, err));
     } else if (b->u >= 0) {
+        SOFA_TRY(sofa_belief_learn_signals(o, err));
         SOFA_TRY(sofa_belief_fit(o, n, err));
         b->model = b->gp[b->chosen];
-        SOFA_TRY(sofa_gp_data(b->model, n, b->x, b->z, err));
+        SOFA_TRY(sofa_gp_data(b->model, n, b->x, sofa_belief_outputs(b), err));
         SOFA_TRY(sofa_belief_condition(o, n, true, err));
     }
     sofa_belief_points(o, 0, NULL);

@@ -51,6 +51,7 @@ struct sofa_opt_problem {
     /* The uncertain objective is a sum of so many parts, told by sofa_optimizer_tell_parts; part l hangs on the
      * dimensions of layer l and on those of none.  0: nothing is known of such. */
     size_t parts;
+    bool parts_are_signals; /* it isn't their sum, but hangs on them nearly so (opt/signals.h) */
     size_t part_kinds; /* parts l and l + part_kinds are one function; 0: each is its own */
     double reference[SOFA_OPT_OBJECTIVES_MAX]; /* for the hypervolume; NAN: the optimizer takes its own */
     /* Called from ask() only, by one thread.  May change between asks as the caller learns. */

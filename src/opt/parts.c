@@ -424,3 +424,15 @@ void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, do
         variance += parts->deviation[k] * parts->deviation[k];
     *sd = sqrt(variance);
 }
+
+void sofa_parts_each(struct sofa_parts *parts, const int *x, double *mean, double *sd)
+{
+    for (size_t p = 0; p < parts->n; p++) {
+        struct kind *kind = kind_of(parts, p);
+        const int *here = setting(parts, p, x);
+        size_t number = number_of(kind, here);
+
+        sd[p] = look_up(parts, kind, here, number)->sd;
+        mean[p] = kind->mean[number * parts->most_draws];
+    }
+}

@@ -40,5 +40,7 @@ enum sofa_code sofa_parts_learn(struct sofa_parts *parts, size_t pending, const 
 double sofa_parts_pending(const struct sofa_parts *parts, size_t draw, size_t i);
 /* Posterior of the sum at x [dims]: mean [draws] and deviation. */
 void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, double *sd);
+/* Of each part at x, without fantasies: mean [parts] and deviation [parts]. */
+void sofa_parts_each(struct sofa_parts *parts, const int *x, double *mean, double *sd);
 
 #endif

@@ -164,8 +164,8 @@ static struct sofa_selection selection_of(const struct sofa_attention_stats *s, 
         .clipped = s->visible > 0 ? s->clipped / s->visible : 0,
         .mispredicted = s->max_mispredict,
         .union_all = s->union_all,
-        .mass = level == SOFA_STATS_ALL ? s->mass : (double)NAN,
-        .output_error = level == SOFA_STATS_ALL ? s->rel_error : (double)NAN,
+        .mass = level >= SOFA_STATS_SAMPLE ? s->mass : (double)NAN,
+        .output_error = level >= SOFA_STATS_SAMPLE ? s->rel_error : (double)NAN,
     };
 }
 

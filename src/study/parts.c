@@ -36,18 +36,43 @@ static size_t mean_of(const struct sofa_problem *p)
     return o ? i : MEANS;
 }
 
+bool sofa_problem_signals(const struct sofa_problem *problem)
+{
+    const struct sofa_problem_objective *o = uncertain(problem);
+
+    return problem->lm && o && mean_of(problem) == MEANS && strcmp(o->metric->name, "paper_objective") != 0;
+}
+
 size_t sofa_problem_parts(const struct sofa_problem *problem)
 {
-    if (!sofa_problem_runs_kernel(problem) || problem->lm || mean_of(problem) == MEANS)
-        return 0;
-    return (size_t)problem->workload.layers;
+    bool adds_up = sofa_problem_runs_kernel(problem) && !problem->lm && mean_of(problem) < MEANS;
+
+    return adds_up || sofa_problem_signals(problem) ? (size_t)problem->workload.layers : 0;
+}
+
+static void split_signals(const struct sofa_statistics *measured, double *signal)
+{
+    for (int l = 0; l < measured->layers; l++) {
+        signal[l] = 0;
+        for (int h = 0; h < measured->heads; h++) {
+            double error = measured->head[l * measured->heads + h].output_error;
+
+            signal[l] += error * error / measured->heads;
+        }
+    }
 }
 
 void sofa_problem_split(const struct sofa_problem *problem, const struct sofa_statistics *measured, double *part)
 {
-    size_t offset = means[mean_of(problem)].offset;
-    double weight = uncertain(problem)->sign / ((double)measured->heads * measured->layers);
+    size_t offset;
+    double weight;
 
+    if (sofa_problem_signals(problem)) {
+        split_signals(measured, part);
+        return;
+    }
+    offset = means[mean_of(problem)].offset;
+    weight = uncertain(problem)->sign / ((double)measured->heads * measured->layers);
     for (int l = 0; l < measured->layers; l++) {
         part[l] = 0;
         for (int h = 0; h < measured->heads; h++)

@@ -126,6 +126,8 @@ static enum sofa_code need_metric(struct sofa_problem *p, const struct sofa_node
             return sofa_node_fail(node, err, "'%s' is measured by running the kernel; given statistics don't tell it", metric->name);
     } else if (!p->lm) {
         return sofa_node_fail(node, err, "'%s' needs a workload with a 'checkpoint'; this one is a shape", metric->name);
+    } else if (p->level < SOFA_STATS_SAMPLE) {
+        p->level = SOFA_STATS_SAMPLE; /* errors of layers tell of the loss (study/parts.h) */
     }
     if (strcmp(metric->name, "bits_per_byte") == 0 && sofa_lm_shape(p->lm)->encoder)
         return sofa_node_fail(node, err, "an encoder predicts no bytes; 'accuracy_loss' is its distance to dense attention");

@@ -89,7 +89,8 @@ static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
                                  .budget = l->budget};
 
     o.parts = sofa_problem_parts(p);
-    o.part_kinds = SOFA_SYNTHETIC_HEADS;
+    o.parts_are_signals = sofa_problem_signals(p);
+    o.part_kinds = o.parts_are_signals ? 0 : SOFA_SYNTHETIC_HEADS;
     if (p->uncertain >= 0)
         o.limit = sofa_problem_limit(p, (size_t)p->uncertain);
     if (p->uncertain == SOFA_PROBLEM_CERTAIN)

@@ -33,7 +33,7 @@ struct sofa_selection {
     double clipped;        /* share of visible pairs that clipping removed */
     double mispredicted;   /* share of predicted maxima that weren't the maximum */
     double union_all;      /* keys any query of the head selects / keys; only the scope qkv+attention needs it */
-    /* What the head lost, not for the model: NAN where it wasn't measured. */
+    /* What the head lost, not for the model: NAN where it wasn't measured, of a language model from some rows alone. */
     double mass;           /* softmax mass on the selected keys, mean over queries */
     double output_error;   /* relative error of its output against dense attention */
 };

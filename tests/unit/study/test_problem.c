@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/str.h"
-#include "study/problem.h"
+#include "study/parts.h"
 
 /* A space with the line of a key replaced. */
 static void write_space(const char *workload, const char *hardware, const char *parameters, const char *objectives,
@@ -96,6 +96,35 @@ static void a_shape_has_no_accuracy(void **state)
     expect_refused(6, "needs a workload with a 'checkpoint'");
 }
 
+static void layers_of_a_language_model_are_signals_of_its_loss(void **state)
+{
+    struct sofa_selection head[8] = {{.output_error = 0.1}, {.output_error = 0.3}, {.output_error = NAN}};
+    const struct sofa_statistics measured = {.layers = 4, .heads = 2, .head = head};
+    double signal[4];
+    struct sofa_problem *p;
+
+    (void)state;
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency, accuracy_loss]", "[]");
+    assert_int_equal(sofa_problem_open(file, NULL, &p, NULL), SOFA_OK);
+    assert_true(sofa_problem_signals(p));
+    assert_int_equal(sofa_problem_parts(p), 4);
+    assert_int_equal(p->level, SOFA_STATS_SAMPLE);
+    sofa_problem_split(p, &measured, signal);
+    assert_true(fabs(signal[0] - 0.05) < 1e-15 && isnan(signal[1]) && signal[2] == 0 && signal[3] == 0);
+    sofa_problem_free(p);
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency, output_error]", "[]");
+    assert_int_equal(sofa_problem_open(file, NULL, &p, NULL), SOFA_OK);
+    assert_false(sofa_problem_signals(p));
+    assert_int_equal(p->level, SOFA_STATS_ALL);
+    sofa_problem_free(p);
+    write_space(lm_workload(64), HARDWARE, TILES, "[latency]", "[]");
+    assert_int_equal(sofa_problem_open(file, NULL, &p, NULL), SOFA_OK);
+    assert_false(sofa_problem_signals(p));
+    assert_int_equal(sofa_problem_parts(p), 0);
+    assert_int_equal(p->level, SOFA_STATS_MODEL);
+    sofa_problem_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +133,7 @@ int main(void)
         CASE(hardware_that_is_not_there_is_refused),
         CASE(a_checkpoint_that_does_not_fit_is_refused),
         CASE(a_shape_has_no_accuracy),
+        CASE(layers_of_a_language_model_are_signals_of_its_loss),
     };
 
     return STUDY_TESTS(tests);
