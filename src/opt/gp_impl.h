@@ -13,6 +13,7 @@ struct gp_column {
     size_t length; /* which length scale */
     int group;     /* warp and slope, -1: none (unordered) */
     size_t table;  /* where its levels start in the tables */
+    size_t twin;   /* the first column whose levels are warped alike */
 };
 
 struct gp_group {

@@ -81,6 +81,22 @@ static size_t add_layer(struct gp_space *space, int layer, size_t c, size_t *ent
     return c;
 }
 
+/* The first column whose levels are warped alike, or c itself. */
+static size_t find_twin(const struct gp_space *space, size_t c)
+{
+    const struct gp_column *column = &space->column[c];
+    int levels = space->dim[column->dim].levels;
+
+    for (size_t t = 0; t < c && column->group >= 0; t++) {
+        const struct gp_column *other = &space->column[t];
+
+        if (other->group == column->group && space->dim[other->dim].levels == levels &&
+            memcmp(space->raw + other->table, space->raw + column->table, (size_t)levels * sizeof *space->raw) == 0)
+            return t;
+    }
+    return c;
+}
+
 static void fill_columns(struct gp_space *space, int *names)
 {
     size_t c = 0, entry = 0, length = 0, next;
@@ -100,6 +116,7 @@ static void fill_columns(struct gp_space *space, int *names)
     for (c = 0; c < space->columns; c++) {
         struct gp_span *span = &space->span[space->column[c].dim];
 
+        space->column[c].twin = find_twin(space, c);
         *span = (struct gp_span){span->to ? span->from : c, c + 1};
         space->slot[c] = space->column[c].group < 0 ? space->groups : (size_t)space->column[c].group;
     }
@@ -170,19 +187,34 @@ static void warp_entry(struct gp_space *space, size_t e, double a, double b)
     space->by_b[e] = -power * ln_rest * b;
 }
 
+static void copy_warp(struct gp_space *space, size_t source, size_t to, size_t count)
+{
+    double *const tables[] = {space->warped, space->by_a, space->by_b};
+
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        memcpy(tables[t] + to, tables[t] + source, count * sizeof *tables[t]);
+}
+
 void sofa_gp_space_warp(struct gp_space *space, const double *theta_groups)
 {
     for (size_t c = 0; c < space->columns; c++) {
         const struct gp_column *column = &space->column[c];
         const double *group = theta_groups + (column->group >= 0 ? column->group : 0) * GP_PER_GROUP;
         size_t from = column->table, to = from + (size_t)space->dim[column->dim].levels;
+        double a, b;
 
         if (column->group < 0) {
             memcpy(space->warped + from, space->raw + from, (to - from) * sizeof *space->raw);
             continue;
         }
+        if (column->twin < c) {
+            copy_warp(space, space->column[column->twin].table, from, to - from);
+            continue;
+        }
+        a = sofa_opt_exp(group[GP_A]);
+        b = sofa_opt_exp(group[GP_B]);
         for (size_t e = from; e < to; e++) {
-            warp_entry(space, e, sofa_opt_exp(group[GP_A]), sofa_opt_exp(group[GP_B]));
+            warp_entry(space, e, a, b);
             space->warped[e] -= 0.5;
         }
     }
