@@ -86,7 +86,7 @@ static enum sofa_code start_optimizer(struct sofa_loop *l, struct sofa_err *err)
     struct sofa_opt_problem o = {.dims = p->space->dims, .dim = l->dim, .objectives = p->n_slots, .uncertain = p->uncertain,
                                  .limit = INFINITY, .uncertain_is_objective = p->n_slots == p->n_objectives,
                                  .constraints = p->n_learnt, .cheap = sofa_loop_cheap, .ctx = l, .seed = l->study->seed,
-                                 .budget = l->budget};
+                                 .budget = l->budget, .regions_from = l->options->regions_from};
 
     o.parts = sofa_problem_parts(p);
     o.parts_are_signals = sofa_problem_signals(p);

@@ -50,6 +50,7 @@ struct sofa_study_options {
     size_t evaluations;    /* 0: the space's */
     uint64_t seed;
     bool has_seed;         /* else the space's */
+    size_t regions_from;   /* as in struct sofa_opt_problem */
     const atomic_bool *cancel;
     void (*progress)(void *ctx, const struct sofa_study_progress *progress); /* may be NULL; this thread */
     void *ctx;
