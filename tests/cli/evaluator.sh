@@ -148,11 +148,7 @@ ok $? "one, two and four jobs give the same bytes"
 : >starts
 explore bayes.yaml --jobs 4 -o starts4 >/dev/null 2>&1
 is "$(wc -l <starts)" 4 "each worker starts one program"
-"$SOFA_DSE" explore bayes.yaml --jobs 2 -o killed --progress none >/dev/null 2>&1 &
-pid=$!
-while [ "$(sqlite3 killed/study.db 'SELECT count(*) FROM evaluation' 2>/dev/null || echo 0)" -lt 5 ] && kill -0 $pid 2>/dev/null; do :; done
-kill -KILL $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_after 5 killed "$SOFA_DSE" explore bayes.yaml --jobs 2 -o killed --progress none
 exits 0 "one that was killed goes on" explore bayes.yaml -o killed --resume
 cmp -s jobs1/pareto.json killed/pareto.json
 ok $? "to the same bytes"

@@ -59,11 +59,7 @@ for n in 3 $((stopped - 9)) $((stopped - 2)) $((stopped - 1)); do
 	explore stop.yaml -o cut --resume >/dev/null 2>&1 && cmp -s cut/pareto.json jobs1/pareto.json || bad=$((bad + 1))
 done
 is "$bad" 0 "a run that was cut short stops at the same evaluation when it goes on"
-explore stop.yaml -o killed --jobs 2 >/dev/null 2>&1 &
-pid=$!
-while [ "$(sqlite3 killed/study.db 'SELECT count(*) FROM evaluation' 2>/dev/null || echo 0)" -lt 3 ] && kill -0 $pid 2>/dev/null; do :; done
-kill -KILL $pid 2>/dev/null
-wait $pid 2>/dev/null
+killed_after 3 killed "$SOFA_DSE" explore stop.yaml -o killed --jobs 2 --progress none
 exits 0 "one that was killed goes on" explore stop.yaml -o killed --resume
 cmp -s killed/pareto.json jobs1/pareto.json
 ok $? "to the same bytes"

@@ -47,6 +47,18 @@ json() {
 	/usr/bin/python3 -c "import json,sys; d=json.load(open(sys.argv[1])); print($2)" "$1"
 }
 
+# killed_after N FOLDER COMMAND...: the command is killed once the study in FOLDER has N evaluations
+killed_after() {
+	tap_wanted=$1 tap_study=$2
+	shift 2
+	"$@" >/dev/null 2>&1 &
+	tap_pid=$!
+	while kill -0 $tap_pid 2>/dev/null &&
+		[ "$(sqlite3 "$tap_study/study.db" 'SELECT count(*) FROM evaluation' 2>/dev/null || echo 0)" -lt "$tap_wanted" ]; do :; done
+	kill -KILL $tap_pid 2>/dev/null
+	wait $tap_pid 2>/dev/null
+}
+
 skip() {
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count # SKIP $1"
