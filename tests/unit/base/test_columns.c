@@ -28,22 +28,10 @@ static void arrays_grow_together_and_are_zeroed(void **state)
     assert_true(!wide && !narrow);
 }
 
-static void without_memory_nothing_is_left(void **state)
-{
-    char *huge = NULL, *small = NULL;
-    const struct sofa_column columns[] = {SOFA_COLUMN(small, 1), {&huge, (size_t)1 << 50}};
-    size_t room = 0;
-
-    (void)state;
-    assert_false(sofa_columns_grow(columns, 2, &room, 64));
-    assert_true(!huge && !small && room == 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_grow_together_and_are_zeroed),
-        cmocka_unit_test(without_memory_nothing_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
