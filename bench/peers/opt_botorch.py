@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""BoTorch on a test problem: opt_botorch.py PROBLEM plain|ehvi|mixed SEED BUDGET (pip install botorch).
+"""BoTorch on a test problem: opt_botorch.py PROBLEM plain|ehvi|mixed|mixehvi SEED BUDGET (pip install botorch).
 
 plain: qLogNEHVI on one SingleTaskGP per output.  ehvi: qLogEHVI, which takes the results for noiseless (they are) and
-needs one box decomposition instead of one for each sample of what was measured: several times less work.  mixed: the objectives that are exact in this program's grey-box form
-(all but the first of bench/opt's own problems) are deterministic models of the problem itself, which is the
-fair rival; the acquisition is maximised on random and mutated lattice points and by single steps from the best
-of them, since the exact functions have no gradient and the space is a lattice.
+needs one box decomposition instead of one for each sample of what was measured: several times less work.  mixed and
+mixehvi: the same two, where the objectives that are exact in this program's grey-box form (all but the first of
+bench/opt's own problems) are deterministic models of the problem itself, which is the fair rival.  The acquisition is
+maximised on random and mutated lattice points and by single steps from the best of them, since the exact functions
+have no gradient and the space is a lattice.
 """
 import sys
 import warnings
@@ -36,6 +37,8 @@ problem = Problem(name, "botorch-" + form, seed, budget)
 twin = Problem(name, "silent", seed, 0)  # asked for the exact objectives only
 levels = np.array(problem.levels)
 m = problem.objectives
+grey = form in ("mixed", "mixehvi")
+noiseless = form in ("ehvi", "mixehvi")
 
 
 def unit(x):
@@ -90,6 +93,22 @@ def better(acq, start, seen):
     return x, value
 
 
+hyperparameters = {}  # of the last fit, for each output
+
+
+def fit(gps, warm):
+    """Most likely hyper-parameters; warm: from those of the last fit, as BoTorch's tutorials do: a third of the time."""
+    for k, gp in enumerate(gps.models):
+        if warm and k in hyperparameters:
+            gp.load_state_dict(hyperparameters[k], strict=False)
+    try:
+        fit_gpytorch_mll(SumMarginalLogLikelihood(gps.likelihood, gps))
+    except Exception:  # a fit that fails leaves the start values
+        pass
+    for k, gp in enumerate(gps.models):  # the scale of the outputs is the results' own, not a hyper-parameter
+        hyperparameters[k] = {key: v for key, v in gp.state_dict().items() if not key.startswith("outcome_transform")}
+
+
 start = problem.start()
 xs, ys, gs = [], [], []
 while len(xs) < budget:
@@ -98,14 +117,11 @@ while len(xs) < budget:
     else:
         u, y, g = unit(np.array(xs)), -torch.tensor(ys), torch.tensor(gs)
         outputs = torch.cat([y, g], dim=1) if problem.constraints else y
-        learnt = [0] if form == "mixed" else range(outputs.shape[1])
+        learnt = [0] if grey else range(outputs.shape[1])
         gps = ModelListGP(*[SingleTaskGP(u, outputs[:, k:k + 1], outcome_transform=Standardize(m=1)) for k in learnt])
-        try:
-            fit_gpytorch_mll(SumMarginalLogLikelihood(gps.likelihood, gps))
-        except Exception:  # a fit that fails leaves the start values
-            pass
-        model = ModelList(*gps.models, *[exact(j) for j in range(1, m)]) if form == "mixed" else gps
-        if form == "mixed":
+        fit(gps, warm=len(xs) > 50 and len(xs) % 10 != 0)
+        model = ModelList(*gps.models, *[exact(j) for j in range(1, m)]) if grey else gps
+        if grey:
             sampler = get_sampler(model.posterior(u[:2]), torch.Size([64]), seed=seed)
         else:
             sampler = SobolQMCNormalSampler(torch.Size([64]), seed=seed)
@@ -113,7 +129,7 @@ while len(xs) < budget:
             model=model, ref_point=[-r for r in problem.reference], sampler=sampler,
             objective=IdentityMCMultiOutputObjective(outcomes=list(range(m))),
             constraints=[(lambda z, k=k: z[..., m + k]) for k in range(problem.constraints)] or None)
-        if form == "ehvi":
+        if noiseless:
             feasible = [i for i in range(len(xs)) if not gs[i] or max(gs[i]) <= 0]
             acq = qLogExpectedHypervolumeImprovement(partitioning=FastNondominatedPartitioning(
                 torch.tensor([-r for r in problem.reference]), y[feasible]), **shared)

@@ -2,7 +2,7 @@
 # One peer on some problems, one run at a time on one thread; a run that has its file already is left out.
 # usage: opt_run.sh DIR PEER BUDGET "SEEDS" PROBLEM...
 #   DIR: where rows (PROBLEM,PEER,SEED.csv) and points (points/PROBLEM,PEER,SEED) go
-#   PEER: tpe nsga2 gp (Optuna), pymoo, plain ehvi mixed (BoTorch), or an algorithm of this program
+#   PEER: tpe nsga2 gp (Optuna), pymoo, plain ehvi mixed mixehvi (BoTorch), or an algorithm of this program
 # environment: PYTHON (with the peers' packages), PROTOCOL (bench/opt/protocol, built)
 set -eu
 dir=$1 peer=$2 budget=$3 seeds=$4
@@ -20,7 +20,7 @@ for seed in $seeds; do
         case $peer in
         tpe | nsga2 | gp) "$PYTHON" "$here/opt_optuna.py" "$problem" "$peer" "$seed" "$budget" ;;
         pymoo) "$PYTHON" "$here/opt_pymoo.py" "$problem" "$seed" "$budget" ;;
-        plain | ehvi | mixed) "$PYTHON" "$here/opt_botorch.py" "$problem" "$peer" "$seed" "$budget" ;;
+        plain | ehvi | mixed | mixehvi) "$PYTHON" "$here/opt_botorch.py" "$problem" "$peer" "$seed" "$budget" ;;
         *) "$PROTOCOL" run "$problem" "$peer" "$seed" "$budget" ;;
         esac >"$out.part"
         mv "$out.part" "$out"
