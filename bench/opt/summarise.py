@@ -134,7 +134,7 @@ def table_of_shares(rows):
 
 def table_of_times(rows, seconds):
     """Shares of HV* after the time of 100 evaluations; a suggestion costs what it costs on the mean of the run."""
-    names = [OURS, "optuna-tpe", "pymoo-nsga2", "optuna-gp", "botorch-plain", "botorch-ehvi", "botorch-mixed"]
+    names = [OURS, "optuna-tpe", "pymoo-nsga2", "optuna-gp", "botorch-plain", "botorch-ehvi", "botorch-mixehvi"]
     print("\n| problem | ours | " + " | ".join(names[1:]) + " |\n|" + "---|" * (len(names) + 1))
     for p in rows:
         if OURS not in rows[p] or "-" in p:
@@ -168,7 +168,7 @@ def picture(rows, name):
     matplotlib.rcParams["svg.fonttype"] = "none"
     import matplotlib.pyplot as plt
     colours = {OURS: "C3", "random": "0.6", "pymoo-nsga2": "C2", "optuna-nsga2": "C4", "optuna-tpe": "C0",
-               "optuna-gp": "C1", "botorch-mixed": "C5", "botorch-plain": "C6", "botorch-ehvi": "C8"}
+               "optuna-gp": "C1", "botorch-mixehvi": "C5", "botorch-plain": "C6", "botorch-ehvi": "C8"}
     shown = [p for p in rows if OURS in rows[p]]
     fig, axes = plt.subplots(4, 4, figsize=(14, 11))
     for ax in axes.flat:
