@@ -404,6 +404,17 @@ static const struct belief *look_up(struct sofa_parts *parts, struct kind *kind,
     return belief;
 }
 
+/* The same of part p at point x; its means to *mean. */
+static const struct belief *look_up_part(struct sofa_parts *parts, size_t p, const int *x, const double **mean)
+{
+    struct kind *kind = kind_of(parts, p);
+    const int *here = setting(parts, p, x);
+    size_t number = number_of(kind, here);
+
+    *mean = kind->mean + number * parts->most_draws;
+    return look_up(parts, kind, here, number);
+}
+
 void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, double *sd)
 {
     double variance = SD_LEAST * parts->largest * SD_LEAST * parts->largest;
@@ -411,13 +422,11 @@ void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, do
     memset(mean, 0, parts->draws * sizeof *mean);
     memset(parts->deviation, 0, parts->kinds * sizeof *parts->deviation);
     for (size_t p = 0; p < parts->n; p++) {
-        struct kind *kind = kind_of(parts, p);
-        const int *here = setting(parts, p, x);
-        size_t number = number_of(kind, here);
-        const struct belief *belief = look_up(parts, kind, here, number);
+        const double *of_part;
+        const struct belief *belief = look_up_part(parts, p, x, &of_part);
 
         for (size_t f = 0; f < parts->draws; f++)
-            mean[f] += kind->mean[number * parts->most_draws + f];
+            mean[f] += of_part[f];
         parts->deviation[p % parts->kinds] += belief->sd;
     }
     for (size_t k = 0; k < parts->kinds; k++)
@@ -428,11 +437,9 @@ void sofa_parts_predict(struct sofa_parts *parts, const int *x, double *mean, do
 void sofa_parts_each(struct sofa_parts *parts, const int *x, double *mean, double *sd)
 {
     for (size_t p = 0; p < parts->n; p++) {
-        struct kind *kind = kind_of(parts, p);
-        const int *here = setting(parts, p, x);
-        size_t number = number_of(kind, here);
+        const double *of_part;
 
-        sd[p] = look_up(parts, kind, here, number)->sd;
-        mean[p] = kind->mean[number * parts->most_draws];
+        sd[p] = look_up_part(parts, p, x, &of_part)->sd;
+        mean[p] = of_part[0];
     }
 }

@@ -6,21 +6,10 @@
 #include "opt/parts.h"
 #include "tests/unit/test.h"
 
-/* Six layers of a ratio and a tile count; layers l and l + 2 are one function.  A shared capacity costs area alone. */
+/* Six layers of a ratio and a tile count; layers l and l + 2 are one function. */
 #define LAYERS 6
 #define KINDS 2
-#define DIMS (2 * LAYERS + 1)
-
-static struct sofa_opt_dim dims[DIMS];
-
-static void set_dims(void)
-{
-    for (int l = 0; l < LAYERS; l++) {
-        dims[2 * l] = (struct sofa_opt_dim){.levels = 10, .group = 0, .layer = l, .corner = 9};
-        dims[2 * l + 1] = (struct sofa_opt_dim){.levels = 8, .group = 1, .layer = l, .corner = 0};
-    }
-    dims[2 * LAYERS] = (struct sofa_opt_dim){.levels = 6, .group = 2, .layer = -1, .corner = -1, .apart = true};
-}
+#include "tests/unit/opt/layers.h"
 
 /* Rough, so that a smooth surface does not tell it. */
 static double part_of(int layer, const int *x)
@@ -38,16 +27,6 @@ static double all_parts(const int *x, double *part)
     for (int l = 0; l < LAYERS; l++)
         sum += part[l] = part_of(l, x);
     return sum;
-}
-
-static void cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
-{
-    double work = 1;
-
-    (void)ctx;
-    for (int l = 0; l < LAYERS; l++)
-        work += (1 + x[2 * l]) * (1.5 - 0.1 * x[2 * l + 1]) * (1 + 0.2 * l);
-    *out = (struct sofa_opt_cheap){.y = {(double)NAN, work / (1 + x[2 * LAYERS]), 1 + x[2 * LAYERS]}, .feasible = true};
 }
 
 static struct sofa_opt_problem new_problem(uint64_t seed, size_t budget)

@@ -7,19 +7,9 @@
 
 /* Four layers of a ratio and a tile count; a layer's signal hangs on its own two. */
 #define LAYERS 4
-#define DIMS (2 * LAYERS + 1)
+#include "tests/unit/opt/layers.h"
 
-static struct sofa_opt_dim dims[DIMS];
 static const double weight[LAYERS] = {0.02, 0.2, 0.1, 0.4};
-
-static void set_dims(void)
-{
-    for (int l = 0; l < LAYERS; l++) {
-        dims[2 * l] = (struct sofa_opt_dim){.levels = 10, .group = 0, .layer = l, .corner = 9};
-        dims[2 * l + 1] = (struct sofa_opt_dim){.levels = 8, .group = 1, .layer = l, .corner = 0};
-    }
-    dims[2 * LAYERS] = (struct sofa_opt_dim){.levels = 6, .group = 2, .layer = -1, .corner = -1, .apart = true};
-}
 
 static double signal_of(int layer, const int *x)
 {
@@ -37,16 +27,6 @@ static double loss_of(const int *x, double *signal)
     for (int l = 0; l < LAYERS; l++)
         sum += weight[l] * (signal[l] = signal_of(l, x));
     return sum;
-}
-
-static void cheap(void *ctx, const int *x, struct sofa_opt_cheap *out)
-{
-    double work = 1;
-
-    (void)ctx;
-    for (int l = 0; l < LAYERS; l++)
-        work += (1 + x[2 * l]) * (1.5 - 0.1 * x[2 * l + 1]) * (1 + 0.2 * l);
-    *out = (struct sofa_opt_cheap){.y = {(double)NAN, work / (1 + x[2 * LAYERS]), 1 + x[2 * LAYERS]}, .feasible = true};
 }
 
 static struct sofa_opt_problem new_problem(uint64_t seed, size_t budget)
