@@ -110,15 +110,7 @@ static void bayesian_free(struct sofa_optimizer *o)
     sofa_gp_free(b->gp[1]);
     for (size_t f = 0; f < SOFA_BAYESIAN_DRAWS; f++)
         sofa_ehvi_release(&b->front[f]);
-    free(b->points);
-    free(b->losses);
-    free(b->trial);
-    free(b->pending);
-    free(b->x);
-    free(b->z);
-    free(b->rest);
-    free(b->fit_x);
-    free(b->fit_z);
+    sofa_belief_release(b);
     free(b->normals);
     free(b->seeds);
     sofa_gp_free(b->sample_gp);

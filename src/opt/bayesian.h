@@ -73,8 +73,9 @@ enum sofa_code sofa_bayesian_volume(struct sofa_optimizer *o, double *volume, st
 extern const struct sofa_local_hooks sofa_belief_local;
 #define SOFA_BELIEF_MOST 2000 /* results that the process is conditioned on as a whole */
 
-/* Scratch for every trial so far. */
+/* Scratch for every trial so far: made, and freed. */
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err);
+void sofa_belief_release(struct bayesian *b);
 /* Gathers what was told; returns the number of points that teach the process. */
 size_t sofa_belief_collect(struct sofa_optimizer *o);
 /* Fits the process to the n points gathered, places the pending ones, and sets up the acquisition:

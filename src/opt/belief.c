@@ -2,9 +2,9 @@
 #include "opt/bayesian.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "opt/special.h"
 
 #define FIT_ITERATIONS 60    /* of a fit from the prior ... */
@@ -26,38 +26,34 @@ double sofa_belief_loss(const struct bayesian *b, double loss)
     return sofa_belief_logarithm(b) ? sofa_opt_log(loss + b->shift) : loss;
 }
 
+#define COLUMNS 9
+
+/* Scratch with a row for every trial. */
+static void list_columns(struct bayesian *b, size_t dims, struct sofa_column columns[COLUMNS])
+{
+    const struct sofa_column list[COLUMNS] = {
+        SOFA_COLUMN(b->points, b->q + 1), SOFA_COLUMN(b->losses, SOFA_BAYESIAN_DRAWS), SOFA_COLUMN(b->trial, 1),
+        SOFA_COLUMN(b->pending, dims),    SOFA_COLUMN(b->x, dims),                     SOFA_COLUMN(b->z, 1),
+        SOFA_COLUMN(b->rest, 1),          SOFA_COLUMN(b->fit_x, dims),                 SOFA_COLUMN(b->fit_z, 1)};
+
+    memcpy(columns, list, sizeof list);
+}
+
 enum sofa_code sofa_belief_reserve(struct sofa_optimizer *o, struct sofa_err *err)
 {
     struct bayesian *b = o->own;
-    size_t n = b->room ? b->room : 64, dims = o->problem.dims;
+    struct sofa_column columns[COLUMNS];
 
-    if (o->seen.count < b->room)
-        return SOFA_OK;
-    while (n <= o->seen.count)
-        n *= 2;
-    free(b->points);
-    free(b->losses);
-    free(b->trial);
-    free(b->pending);
-    free(b->x);
-    free(b->z);
-    free(b->rest);
-    free(b->fit_x);
-    free(b->fit_z);
-    b->fit_x = calloc(n * dims, sizeof *b->fit_x);
-    b->fit_z = calloc(n, sizeof *b->fit_z);
-    b->points = calloc(n * (b->q + 1), sizeof *b->points);
-    b->losses = calloc(SOFA_BAYESIAN_DRAWS * n, sizeof *b->losses);
-    b->trial = calloc(n, sizeof *b->trial);
-    b->pending = calloc(n * dims, sizeof *b->pending);
-    b->x = calloc(n * dims, sizeof *b->x);
-    b->z = calloc(n, sizeof *b->z);
-    b->rest = calloc(n, sizeof *b->rest);
-    b->room = b->points && b->losses && b->trial && b->pending && b->x && b->z && b->rest && b->fit_x &&
-                      b->fit_z
-                  ? n
-                  : 0;
-    return b->room ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
+    list_columns(b, o->problem.dims, columns);
+    return sofa_columns_grow(columns, COLUMNS, &b->room, o->seen.count + 1) ? SOFA_OK : sofa_fail_nomem(err, "an optimizer");
+}
+
+void sofa_belief_release(struct bayesian *b)
+{
+    struct sofa_column columns[COLUMNS];
+
+    list_columns(b, 0, columns);
+    sofa_columns_free(columns, COLUMNS);
 }
 
 bool sofa_belief_teaches(const struct sofa_optimizer *o, size_t i)
