@@ -124,8 +124,10 @@ static void load_cached(struct jit *j, struct sofa_generated **kernel)
     int fd = -1;
 
     rc = sofa_cache_open(j->entry, &fd, &err);
-    if (rc == SOFA_OK && fd >= 0)
+    if (rc == SOFA_OK && fd >= 0) {
+        sofa_cache_touch(fd);
         rc = load(j, fd, kernel, &err);
+    }
     if (rc != SOFA_OK)
         note(j, &err, "the kernel is made anew");
 }
@@ -141,20 +143,6 @@ static enum sofa_code make_build_folder(struct jit *j, const char *cache, struct
     sofa_fail(err, SOFA_E_EVAL, "cannot make the folder %s: %s", j->build, strerror(errno));
     j->build[0] = '\0';
     return SOFA_E_EVAL;
-}
-
-static void remove_build_folder(const struct jit *j)
-{
-    static const char *const files[] = {"kernel.c", "kernel.so", "log"};
-
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = sofa_format("%s/%s", j->build, files[i]);
-
-        if (path)
-            unlink(path);
-        free(path);
-    }
-    rmdir(j->build);
 }
 
 static enum sofa_code compile(struct jit *j, const char *object, struct sofa_err *err)
@@ -210,13 +198,15 @@ static enum sofa_code build(struct jit *j, const char *cache, struct sofa_genera
     SOFA_TRY(sofa_cache_open(object, &fd, err));
     SOFA_TRY(load(j, fd, kernel, err));
     j->facts->kept = cache && rename(object, j->entry) == 0;
+    if (j->facts->kept)
+        sofa_cache_prune(cache, SOFA_CACHE_ENTRIES);
     if (cache && !j->facts->kept) {
         sofa_fail_errno(&why, "write", j->entry);
         note(j, &why, "the kernel is not kept");
     }
 out:
     if (j->build[0])
-        remove_build_folder(j);
+        sofa_cache_remove_build(j->build);
     free(object);
     return rc;
 }

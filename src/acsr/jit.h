@@ -6,7 +6,7 @@
  * the SHA-256 of text, options and compiler (its words, and each program among them by path, size and time).  An entry ends
  * with the digest of what stands before it, and is looked at before it is loaded: one that is damaged, cut off, of another
  * user or writable by others is not loaded but made anew.  Entries appear by renaming, so that two processes never see a
- * part of one.  Nothing is removed from the folder; it may be removed as a whole at any time.
+ * part of one.  The folder keeps the entries that were used last (cache.h); it may be removed as a whole at any time.
  */
 #ifndef SOFA_ACSR_JIT_H
 #define SOFA_ACSR_JIT_H
