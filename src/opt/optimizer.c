@@ -47,8 +47,8 @@ static enum sofa_code check_problem(const struct sofa_opt_problem *p, struct sof
 {
     enum sofa_code rc = SOFA_OK;
 
-    if (p->dims < 1 || !p->dim)
-        return sofa_fail(err, SOFA_E_USAGE, "the space has no dimension");
+    if (p->dims > 0 && !p->dim)
+        return sofa_fail(err, SOFA_E_USAGE, "there are no dimensions");
     if (p->objectives < 1 || p->objectives > SOFA_OPT_OBJECTIVES_MAX)
         return sofa_fail(err, SOFA_E_USAGE, "1 to %d objectives, not %zu", SOFA_OPT_OBJECTIVES_MAX,
                          p->objectives);

@@ -98,6 +98,12 @@ is "$(json set.json "[d['parameters']['topk.%d' % i] for i in (1, 3)]")" "[0.15,
 exits 0 "a space is checked" "$SOFA_DSE" check small.yaml
 grep -q "7 axes, 98304 points" "$tap_dir/out"
 ok $? "and its size is told"
+sed -n '/^parameters:/q;p' small.yaml >one.yaml
+printf 'parameters: {tiles: 8, topk: 20 %%}\nobjectives: [latency, accuracy_loss]\n' >>one.yaml
+for algorithm in bayesian nsga2 halton random exhaustive; do
+	exits 0 "a space of one design is explored ($algorithm)" "$SOFA_DSE" explore one.yaml --algorithm $algorithm -o one.$algorithm
+	is "$(json one.$algorithm/pareto.json "[p['id'] for p in d['points']]")" "[0]" "and the design is its front"
+done
 # hopeless PARAMETER VALUES TEXT: no value of it can work
 hopeless() {
 	sed "s/^  token_sram:.*/  $1: $2/" small.yaml >hopeless.yaml

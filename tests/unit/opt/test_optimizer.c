@@ -140,6 +140,37 @@ static void told_points_are_not_proposed(void **state)
     }
 }
 
+static void one_point(void *ctx, const int *x, struct sofa_opt_cheap *out)
+{
+    (void)ctx;
+    (void)x;
+    *out = (struct sofa_opt_cheap){.y = {NAN, 3}, .feasible = true};
+}
+
+/* All parameters fixed. */
+static void a_space_of_one_point_is_proposed_once(void **state)
+{
+    static const int kinds[] = {0, SOFA_OPT_ALL_UNCERTAIN};
+    const double y[2] = {1, 3};
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t a = 0; a < SEARCHERS; a++) {
+            struct sofa_opt_problem problem = cube_problem(1);
+            struct sofa_optimizer *o;
+            int x[1];
+
+            problem.dims = 0;
+            problem.uncertain = kinds[k];
+            problem.cheap = kinds[k] == 0 ? one_point : NULL;
+            o = new_optimizer(searchers[a], &problem);
+            assert_int_equal(sofa_optimizer_ask(o, x, NULL), SOFA_OK);
+            assert_int_equal(sofa_optimizer_tell(o, x, y, SOFA_OPT_DONE, NULL), SOFA_OK);
+            assert_int_equal(sofa_optimizer_ask(o, x, NULL), SOFA_E_EXHAUSTED);
+            sofa_optimizer_free(o);
+        }
+}
+
 static void what_it_cannot_take_is_refused_with_a_reason(void **state)
 {
     struct sofa_opt_problem good = cube_problem(1), bad;
@@ -152,7 +183,7 @@ static void what_it_cannot_take_is_refused_with_a_reason(void **state)
     assert_int_equal(sofa_optimizer_new("banana", &good, &o, &err), SOFA_E_USAGE);
     assert_non_null(strstr(err.text, "banana"));
     bad = good;
-    bad.dims = 0;
+    bad.dim = NULL;
     assert_int_equal(sofa_optimizer_new("random", &bad, &o, &err), SOFA_E_USAGE);
     bad = good;
     bad.objectives = SOFA_OPT_OBJECTIVES_MAX + 1;
@@ -279,6 +310,7 @@ int main(void)
         cmocka_unit_test(every_feasible_point_is_proposed_once_and_then_the_space_is_exhausted),
         cmocka_unit_test(the_same_seed_gives_the_same_points),
         cmocka_unit_test(told_points_are_not_proposed),
+        cmocka_unit_test(a_space_of_one_point_is_proposed_once),
         cmocka_unit_test(what_it_cannot_take_is_refused_with_a_reason),
         cmocka_unit_test(exhaustive_search_proposes_the_exact_front_or_every_point),
         cmocka_unit_test(exhaustive_search_refuses_what_it_cannot_finish),
