@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -316,6 +317,53 @@ char *sofa_data_file(const char *name)
         return existing(override, name);
     path = existing_beside_program(name);
     return path ? path : existing(SOFA_DATA_DIR, name);
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+
+    return n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void sofa_names_release(struct sofa_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->name[i]);
+    free(names->name);
+    *names = (struct sofa_names){NULL, 0};
+}
+
+bool sofa_data_names(const char *folder, struct sofa_names *names)
+{
+    char *path = sofa_data_file(folder);
+    struct dirent **entry = NULL;
+    int found = path ? scandir(path, &entry, is_yaml, NULL) : -1;
+    bool good = found >= 0;
+
+    *names = (struct sofa_names){NULL, 0};
+    if (good)
+        names->name = calloc((size_t)found + 1, sizeof *names->name);
+    for (int i = 0; i < found; i++) {
+        char *name = names->name ? sofa_format("%.*s", (int)strlen(entry[i]->d_name) - 5, entry[i]->d_name) : NULL;
+
+        if (name)
+            names->name[names->n++] = name;
+        free(entry[i]);
+    }
+    free(entry);
+    free(path);
+    good = good && names->n == (size_t)found && names->name;
+    if (good)
+        qsort(names->name, names->n, sizeof *names->name, by_name);
+    else
+        sofa_names_release(names);
+    return good;
 }
 
 char *sofa_cache_folder(void)

@@ -45,6 +45,15 @@ const char *sofa_path_base(const char *path);                    /* points into 
  * where no such file is. */
 char *sofa_data_file(const char *name);
 
+/* Names, without their ".yaml", of the YAML files in a folder there, sorted.  False, and none, where there is no such folder
+ * or no memory. */
+struct sofa_names {
+    char **name; /* [n] */
+    size_t n;
+};
+bool sofa_data_names(const char *folder, struct sofa_names *names);
+void sofa_names_release(struct sofa_names *names);
+
 /* Where what was costly to make is kept for the user: $SOFA_DSE_CACHE, else $XDG_CACHE_HOME/sofa-dse, else
  * ~/.cache/sofa-dse.  malloc'd; NULL where there is neither a setting nor a home, or no memory. */
 char *sofa_cache_folder(void);

@@ -1,6 +1,5 @@
 /* sofa-dse list: what the program knows. */
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,21 +45,16 @@ static enum sofa_code add_row(struct listing *l, const char *name, const char *u
     return SOFA_OK;
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
-}
-
 /* One row from DIRECTORY/NAME.yaml: its name and what its `description`, or else its `source`, says. */
-static enum sofa_code add_file(struct listing *l, const char *directory, const char *file, struct sofa_err *err)
+static enum sofa_code add_file(struct listing *l, const char *folder, const char *name, struct sofa_err *err)
 {
-    char *path = sofa_path_join(directory, file), *name = sofa_format("%.*s", (int)strlen(file) - 5, file);
+    char *file = sofa_format("%s/%s.yaml", folder, name), *path = file ? sofa_data_file(file) : NULL;
     struct sofa_document *document = NULL;
     const struct sofa_node *description;
     enum sofa_code rc = SOFA_OK;
 
-    if (!path || !name) {
-        rc = sofa_fail_nomem(err, file);
+    if (!path) {
+        rc = sofa_fail_nomem(err, name);
         goto out;
     }
     SOFA_TRY(sofa_document_read(path, &document, err));
@@ -70,32 +64,21 @@ static enum sofa_code add_file(struct listing *l, const char *directory, const c
     rc = add_row(l, name, "", description ? description->text : "", err);
 out:
     sofa_document_free(document);
-    free(name);
     free(path);
+    free(file);
     return rc;
 }
 
 static enum sofa_code add_folder(struct listing *l, const char *folder, struct sofa_err *err)
 {
-    char *path = sofa_data_file(folder);
-    DIR *directory = path ? opendir(path) : NULL;
+    struct sofa_names names;
     enum sofa_code rc = SOFA_OK;
-    struct dirent *entry;
 
-    if (!directory) {
-        free(path);
+    if (!sofa_data_names(folder, &names))
         return sofa_fail(err, SOFA_E_IO, "the folder '%s' of the program's data was not found", folder);
-    }
-    while (rc == SOFA_OK && (entry = readdir(directory))) {
-        size_t n = strlen(entry->d_name);
-
-        if (n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0)
-            rc = add_file(l, path, entry->d_name, err);
-    }
-    closedir(directory);
-    free(path);
-    if (l->count)
-        qsort(l->rows, l->count, sizeof *l->rows, compare_rows);
+    for (size_t i = 0; i < names.n && rc == SOFA_OK; i++)
+        rc = add_file(l, folder, names.name[i], err);
+    sofa_names_release(&names);
     return rc;
 }
 

@@ -13,6 +13,27 @@
 #include "study/outside.h"
 #include "study/patterns.h"
 
+#define CHOICES_MOST 12 /* that a message names all */
+
+/* Says what would have been right. */
+static enum sofa_code fail_unknown(const struct sofa_node *node, const char *folder, const char *name, struct sofa_err *err)
+{
+    const char *kind = strrchr(folder, '/') + 1;
+    char *listed = sofa_format("sofa-dse list %s", kind);
+    struct sofa_names names;
+
+    sofa_node_fail(node, err, "'%s' is neither a file nor one of %s", name, folder);
+    if (listed && sofa_data_names(folder, &names)) {
+        if (names.n > CHOICES_MOST)
+            sofa_err_append_hint(err, name, (const char *const *)names.name, names.n, listed);
+        else
+            sofa_err_append_choices(err, name, (const char *const *)names.name, names.n);
+        sofa_names_release(&names);
+    }
+    free(listed);
+    return SOFA_E_INPUT;
+}
+
 enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *folder, const char *name, char **path,
                                       struct sofa_err *err)
 {
@@ -23,9 +44,7 @@ enum sofa_code sofa_problem_find_file(const struct sofa_node *node, const char *
         own = sofa_format("%s/%s.yaml", folder, name);
         *path = own ? sofa_data_file(own) : NULL;
         free(own);
-        if (!*path)
-            return sofa_node_fail(node, err, "'%s' is neither a file nor one of %s", name, folder);
-        return SOFA_OK;
+        return *path ? SOFA_OK : fail_unknown(node, folder, name, err);
     }
     *path = sofa_format("%s", name);
     return *path ? SOFA_OK : sofa_fail_nomem(err, name);

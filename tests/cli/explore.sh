@@ -153,7 +153,9 @@ bad 's/8 mm2/8 mm/' "11:40: area: '8 mm' has the wrong dimension" "a unit of the
 bad 's/64 KiB/-1 KiB/' "9:25: token_sram: '-1 KiB' is out of range" "a capacity below zero"
 bad 's/random/randm/' "12:21: .*randm.*random" "an algorithm that is not known"
 bad 's/window: 128/window: 4096/' "3:11: a window of 4096 tokens" "a window that passes the context"
-bad 's/sofa-28nm/sofa-29nm/' "4:11: 'sofa-29nm' is neither a file nor one of" "hardware that is not there"
+bad 's/sofa-28nm/sofa-29nm/' "4:11: 'sofa-29nm' is neither a file nor one of models/hardware; .*did you mean 'sofa-28nm'" "hardware that is not there"
+bad 's/^workload:.*/workload: bert-base-rt/' "3:11: 'bert-base-rt' is neither a file nor one of models/workloads; did you mean 'bert-base-rte'" "a workload that is not there"
+bad 's/^workload:.*/workload: resnet/' "3:11: 'resnet' is neither .*; 'sofa-dse list workloads' lists them" "one that is like none"
 exits 2 "a space that is not there" "$SOFA_DSE" explore nowhere.yaml
 says 'nowhere.yaml: cannot read' "is named"
 exits 2 "a command that is not known" "$SOFA_DSE" explor small.yaml

@@ -92,6 +92,22 @@ static void a_folder_is_no_file_and_an_absent_file_is_bad_input(void **state)
     assert_string_equal(err.file, "/nonexistent/x");
 }
 
+static void names_in_the_data_are_sorted_and_without_ending(void **state)
+{
+    struct sofa_names names;
+
+    (void)state;
+    assert_true(sofa_data_names("models/workloads", &names));
+    assert_true(names.n > 30);
+    for (size_t i = 0; i < names.n; i++) {
+        assert_null(strstr(names.name[i], ".yaml"));
+        assert_true(i == 0 || strcmp(names.name[i - 1], names.name[i]) < 0);
+    }
+    sofa_names_release(&names);
+    assert_false(sofa_data_names("models/nowhere", &names));
+    assert_int_equal(names.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +116,7 @@ int main(void)
         cmocka_unit_test(a_pipe_is_written_to_and_not_replaced),
         cmocka_unit_test(paths_are_taken_apart_and_joined),
         cmocka_unit_test(a_folder_is_no_file_and_an_absent_file_is_bad_input),
+        cmocka_unit_test(names_in_the_data_are_sorted_and_without_ending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
