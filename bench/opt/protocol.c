@@ -6,6 +6,7 @@
  *   protocol serve PROBLEM                     a first line "dims objectives constraints", one with the
  *       levels, one with the reference; then for every line of levels read one "y... g... hypervolume",
  *       the hypervolume being that of all feasible points so far
+ *   protocol serve PROBLEM values              the same with a hypervolume of 0: for who asks for objectives alone
  *   protocol start PROBLEM SEED N              the first points of `bayesian` in a search of N evaluations, one a
  *       line: what every peer starts from too
  *   protocol front PROBLEM                     the exact hypervolume, ideal and nadir, from all points (where there are
@@ -275,7 +276,7 @@ static int quantiles(const struct problem *p, size_t n)
     return 0;
 }
 
-static int serve(const struct problem *p)
+static int serve(const struct problem *p, bool measured)
 {
     struct record record = {.p = p, .y = calloc(POINTS_MAX, p->objectives * sizeof(double))};
     double y[SOFA_OPT_OBJECTIVES_MAX], g[SOFA_OPT_CONSTRAINTS_MAX];
@@ -295,7 +296,10 @@ static int serve(const struct problem *p)
                 free(record.y);
                 return 0;
             }
-        evaluate(&record, x, y, g);
+        if (measured)
+            evaluate(&record, x, y, g);
+        else
+            p->evaluate(p, x, y, g);
         for (size_t j = 0; j < p->objectives; j++)
             printf("%.17g ", y[j]);
         for (size_t k = 0; k < p->constraints; k++)
@@ -319,8 +323,8 @@ int main(int argc, char **argv)
     }
     if (p)
         p->set_dims(p, dims);
-    if (p && argc == 3 && strcmp(argv[1], "serve") == 0)
-        return serve(p);
+    if (p && (argc == 3 || (argc == 4 && strcmp(argv[3], "values") == 0)) && strcmp(argv[1], "serve") == 0)
+        return serve(p, argc == 3);
     if (p && argc == 6 && strcmp(argv[1], "run") == 0)
         return run(p, argv[3], strtoull(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
     if (p && argc == 3 && strcmp(argv[1], "front") == 0)
@@ -329,6 +333,6 @@ int main(int argc, char **argv)
         return quantiles(p, strtoul(argv[3], NULL, 10));
     if (p && argc == 5 && strcmp(argv[1], "start") == 0)
         return start_points(p, strtoull(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
-    fprintf(stderr, "usage: protocol list | front PROBLEM | quantiles PROBLEM N | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM\n");
+    fprintf(stderr, "usage: protocol list | front PROBLEM | quantiles PROBLEM N | start PROBLEM SEED N | run PROBLEM ALGORITHM SEED N | serve PROBLEM [values]\n");
     return 2;
 }

@@ -12,7 +12,8 @@ class Problem:
 
     def __init__(self, name, peer, seed, budget):
         self.name, self.peer, self.seed, self.budget = name, peer, seed, budget
-        self.child = subprocess.Popen([PROTOCOL, "serve", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        values = ["values"] if budget == 0 else []  # asked for objectives alone, thousands a suggestion
+        self.child = subprocess.Popen([PROTOCOL, "serve", name, *values], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       text=True)
         self.dims, self.objectives, self.constraints = map(int, self.child.stdout.readline().split())
         self.levels = list(map(int, self.child.stdout.readline().split()))
