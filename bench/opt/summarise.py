@@ -14,6 +14,7 @@ import statistics
 import sys
 
 OURS = "bayesian"
+SEEDS = 5  # that a test takes at least
 # protocol front; the four without an exact front are the best of all runs together
 EXACT = {"re22": 49105.2825, "re25": 7.28855122e+09, "re36": 45.6460996, "c2dtlz2": 0.375998808, "dtlz2": 0.752196429,
          "dtlz7": 189.344178, "currin": 595.78033, "dtlz2grey": 0.752196429, "dtlz7grey": 189.344178}
@@ -59,14 +60,18 @@ def reached(runs, target):
 
 
 def wilcoxon(ours, theirs, n):
-    """p of paired seeds, None with fewer than five."""
+    """p of paired seeds: they begin with the same points."""
     from scipy import stats
     pairs = [(ours[s][n], theirs[s][n]) for s in ours if s in theirs and n in ours[s] and n in theirs[s]]
-    if len(pairs) < 5:
-        return None
-    if all(a == b for a, b in pairs):
+    if len(pairs) < SEEDS or all(a == b for a, b in pairs):
         return 1.0
     return float(stats.wilcoxon([a for a, _ in pairs], [b for _, b in pairs]).pvalue)
+
+
+def mann_whitney(ours, theirs, n):
+    """p of all seeds, paired or not."""
+    from scipy import stats
+    return float(stats.mannwhitneyu([c[n] for c in ours.values() if n in c], [c[n] for c in theirs.values() if n in c]).pvalue)
 
 
 def holm(tests):
@@ -82,15 +87,24 @@ def is_peer(algorithm):
     return algorithm.split("-")[0] in ("optuna", "pymoo", "botorch")
 
 
+def seeds(runs, n):
+    return sum(n in c for c in runs.values())
+
+
+def rival(peers, n):
+    """The peer with the best median of at least SEEDS seeds, None without."""
+    return max((a for a in peers if seeds(peers[a], n) >= SEEDS), key=lambda a: median(peers[a], n), default=None)
+
+
 def cell(runs, n):
-    count = sum(n in c for c in runs.values())
+    count = seeds(runs, n)
     return f"{median(runs, n):.4g} ({count})" if count else "-"
 
 
 def table_of_peers(rows):
     print("| problem | evaluations | ours | TPE | Optuna NSGA-II | pymoo NSGA-II | Optuna GP | BoTorch | random | best peer's reached at | "
-          "p, best peer |\n|---|---|---|---|---|---|---|---|---|---|---|")
-    tests, lines = {}, []
+          "p, paired seeds | p, all seeds |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
+    paired, unpaired, lines = {}, {}, []
     for p in rows:
         ours = rows[p].get(OURS)
         peers = {a: r for a, r in rows[p].items() if is_peer(a)}
@@ -101,17 +115,18 @@ def table_of_peers(rows):
         slow = sorted({max(max(c) for c in r.values()) for a, r in peers.items() if "gp" in a or "botorch" in a} & set(ends))
         for n in [*slow, ends[-1]] if slow and slow[-1] != ends[-1] else [ends[-1]]:
             best = max((a for a in peers if median(peers[a], n) is not None), key=lambda a: median(peers[a], n))
-            pvalue = wilcoxon(ours, peers[best], n)
-            if pvalue is not None:
-                tests[p, n] = pvalue
-            bo = [a for a in peers if a.startswith("botorch")]
+            other = rival(peers, n)
+            if other and seeds(ours, n) >= SEEDS:
+                paired[p, n] = wilcoxon(ours, peers[other], n)
+                unpaired[p, n] = mann_whitney(ours, peers[other], n)
+            bo = [a for a in peers if a.startswith("botorch") and seeds(peers[a], n)]
             lines.append(((p, n), f"| {p} | {n} | {cell(ours, n)} | " + " | ".join(
                 cell(rows[p].get(a, {}), n) for a in ("optuna-tpe", "optuna-nsga2", "pymoo-nsga2", "optuna-gp")) +
                 f" | {', '.join(cell(peers[a], n) + ' ' + a[8:] for a in bo) or '-'} | {cell(rows[p].get('random', {}), n)} | "
                 f"{best}: {reached(ours, median(peers[best], n)) or 'not'} | "))
-    adjusted = holm(tests)
+    paired, unpaired = holm(paired), holm(unpaired)
     for key, line in lines:
-        print(line + (f"{adjusted[key]:.2g} |" if key in adjusted else "- |"))
+        print(line + (f"{paired[key]:.2g} | {unpaired[key]:.2g} |" if key in paired else "- | - |"))
 
 
 def table_of_shares(rows):
