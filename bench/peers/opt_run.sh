@@ -3,7 +3,7 @@
 # usage: opt_run.sh DIR PEER BUDGET "SEEDS" PROBLEM...
 #   DIR: where rows (PROBLEM,PEER,SEED.csv) and points (points/PROBLEM,PEER,SEED) go
 #   PEER: tpe nsga2 gp (Optuna), pymoo, plain ehvi mixed mixehvi (BoTorch), or an algorithm of this program
-# environment: PYTHON (with the peers' packages), PROTOCOL (bench/opt/protocol, built)
+# environment: PYTHON (with the peers' packages), PROTOCOL (bench/opt/protocol, built), STOP (ends runs of peers before BUDGET)
 set -eu
 dir=$1 peer=$2 budget=$3 seeds=$4
 shift 4

@@ -1,10 +1,12 @@
 """A test problem behind bench/opt/protocol, for the drivers of the optimiser's peers."""
 import os
 import subprocess
+import sys
 import time
 
 PROTOCOL = os.environ.get("PROTOCOL", "bench/opt/protocol")
 TRACE = os.environ.get("TRACE")  # a directory for the points evaluated, one file a run
+STOP = int(os.environ.get("STOP", "0"))  # evaluations after which a run is ended before its time, 0: none
 
 
 class Problem:
@@ -42,4 +44,6 @@ class Problem:
             print(f"{spent:.4g} {line}", file=self.trace, flush=True)
         if self.count <= self.budget and (self.count % 10 == 0 or self.count == self.budget):
             print(f"{self.name},{self.peer},{self.seed},{self.count},{self.hypervolume:.9g},{spent:.4g}", flush=True)
+        if self.budget and self.count == STOP:
+            sys.exit()
         return values[:self.objectives], values[self.objectives:-1]
