@@ -94,18 +94,31 @@ static void a_folder_is_no_file_and_an_absent_file_is_bad_input(void **state)
 
 static void names_in_the_data_are_sorted_and_without_ending(void **state)
 {
+    static const char *const files[] = {"b.yaml", "a-c.yaml", "a.yaml", "note.txt", ".yaml"};
+    char directory[] = "/tmp/sofa-test-XXXXXX", path[64];
     struct sofa_names names;
 
     (void)state;
-    assert_true(sofa_data_names("models/workloads", &names));
-    assert_true(names.n > 30);
-    for (size_t i = 0; i < names.n; i++) {
-        assert_null(strstr(names.name[i], ".yaml"));
-        assert_true(i == 0 || strcmp(names.name[i - 1], names.name[i]) < 0);
+    assert_non_null(mkdtemp(directory));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        assert_int_equal(sofa_file_write_atomic(path, "x: 1\n", 5, NULL), SOFA_OK);
     }
+    setenv("SOFA_DSE_DATA", directory, 1);
+    assert_true(sofa_data_names(".", &names));
+    assert_int_equal(names.n, 3);
+    assert_string_equal(names.name[0], "a");
+    assert_string_equal(names.name[1], "a-c");
+    assert_string_equal(names.name[2], "b");
     sofa_names_release(&names);
-    assert_false(sofa_data_names("models/nowhere", &names));
+    assert_false(sofa_data_names("nowhere", &names));
     assert_int_equal(names.n, 0);
+    unsetenv("SOFA_DSE_DATA");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        unlink(path);
+    }
+    rmdir(directory);
 }
 
 int main(void)
