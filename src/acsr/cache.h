@@ -21,8 +21,8 @@ enum sofa_code sofa_cache_open(const char *path, int *fd, struct sofa_err *err);
 
 /* Notes that the entry was used now, whatever that gives. */
 void sofa_cache_touch(int fd);
-/* Removes the entries (files acsr-SHA256.so) that were used longest ago, so that `most` are left, and folders of compilations that were begun more
- * than a day ago.  What can't be removed stays. */
+/* Removes the entries (files acsr-SHA256.so) that were used longest ago, so that `most` are left, and folders of
+ * compilations that were begun more than a day ago.  What can't be removed stays. */
 void sofa_cache_prune(const char *folder, size_t most);
 /* Removes a folder in which a kernel was compiled. */
 void sofa_cache_remove_build(const char *folder);

@@ -1,7 +1,8 @@
 /*
  * Bayesian search where every objective, and any number of constraints, is told only by an
- * evaluation: one Gaussian process each, exact expected hypervolume improvement (mehvi.h) times the
- * probability that all constraints hold.  Beyond MOST results it goes on in regions (local.h).
+ * evaluation: one Gaussian process each, exact expected hypervolume improvement (mehvi.h; for narrowed
+ * deviations, so that it promises less than the processes do) times the probability that all constraints hold.  Beyond
+ * MOST results it goes on in regions (local.h).
  */
 #include "opt/blackbox.h"
 
@@ -15,7 +16,7 @@
 #include "opt/special.h"
 
 #define MOST 1000            /* results that the processes are conditioned on as a whole */
-#define NARROWED 0.4 /* of the objectives' deviations is what the acquisition takes (bench/opt/README.md) */
+#define NARROWED 0.4         /* the share of the objectives' deviations that the gain takes (bench/opt/README.md) */
 #define REFERENCE_MARGIN 0.1 /* own reference: beyond the worst of the front by this share of its range */
 
 static bool counts(const struct sofa_optimizer *o, size_t trial)
